@@ -1,0 +1,62 @@
+# make lab     open the quick-start notebook in JupyterLab (LAB_ARGS=--no-browser, NOTEBOOK=notebooks/...)
+# make test    everything that must pass: format, lint, types, tests (with a real browser)
+# The first run makes a virtual environment in .venv, which takes some minutes; PYTHON=... names the Python to use.
+
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+NOTEBOOK ?= notebooks/01_quickstart.ipynb
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+export PYTHON
+
+.PHONY: help lab test test-full bench lint format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make lab        open the quick-start notebook in JupyterLab"
+	@echo "make test       format, lint, types and tests; what must pass"
+	@echo "make test-full  the same with the slow sweeps"
+	@echo "make bench      the benchmarks, with their printed ratios"
+	@echo "make lint       format, lint and types alone;  make format  to mend what can be mended"
+	@echo "make clean      remove the environment, caches and what tests left behind"
+
+# Stamps: a file for each finished step, so that the second run starts at once and a broken-off one starts again.
+$(VENV)/made: .ci/python
+	@python=$$(.ci/python) && echo "making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/ready-to-run: pyproject.toml $(VENV)/made
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/ready-to-test: pyproject.toml $(VENV)/made
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/ready-to-run $@
+
+lab: $(VENV)/ready-to-run
+	@exec $(VENV_PYTHON) .ci/lab.py $(NOTEBOOK) $(LAB_ARGS)
+
+lint: $(VENV)/ready-to-test
+	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m mypy
+
+format: $(VENV)/ready-to-test
+	$(VENV_PYTHON) -m ruff format
+	$(VENV_PYTHON) -m ruff check --fix
+
+# The browser comes first: a missing one is said before ten minutes of tests, not after.
+test: SELECTION :=
+test-full: SELECTION := -m ""
+test test-full: $(VENV)/ready-to-test
+	@$(VENV_PYTHON) tests/browser/find_browser.py --install >$(VENV)/browser
+	@echo "browser: $$(cat $(VENV)/browser)"
+	@$(MAKE) --no-print-directory lint
+	WORKBENCH_BROWSER="$$(cat $(VENV)/browser)" $(VENV_PYTHON) -m pytest $(SELECTION) $(PYTEST_ARGS)
+
+bench: $(VENV)/ready-to-test
+	$(VENV_PYTHON) -m pytest tests/benchmarks -m "" $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info test-artifacts .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""An interactive neural-network quantization workbench: `import workbench as wb`.
+
+The public names are fetched from their module when first used (PEP 562), so that `workbench.numerics` alone loads
+neither ONNX nor widgets. Inside the package import the module itself, not this front door.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the module below `workbench` that holds it
+_HOME = {
+    "load": "workflow.opening",
+    "check_inputs": "workflow.check_inputs",
+    "images": "workflow.images",
+    "calibrate": "workflow.calibrate",
+    "Calibration": "workflow.calibrate",
+    "choose": "workflow.choose",
+    "Recipe": "workflow.recipe",
+    "simulate": "workflow.simulate",
+    "export": "workflow.export.exporting",
+    "TARGETS": "workflow.export.catalogue",
+    "FORMATS": "numerics.formats.catalogue",
+    "Format": "numerics.formats.format",
+    "Quantizer": "numerics.quantizer",
+    "SortedSums": "numerics.statistics.sorted_sums",
+    "Histogram": "numerics.statistics.histogram",
+    "LinearHistogram": "numerics.statistics.linear_histogram",
+    "expected_error": "numerics.errors.expected",
+    "measured_error": "numerics.errors.measured",
+    "QuantizationError": "numerics.errors.error",
+    "CLIPPING": "numerics.clipping.catalogue",
+    "ClipRange": "numerics.clipping.clip_range",
+    "sweep": "numerics.clipping.sweep",
+    "ThresholdCurve": "numerics.clipping.sweep",
+    "App": "ui.app",
+    "Study": "ui.study",
+    "explore": "ui.explorer",
+    "WorkbenchError": "messages",
+    "Notice": "messages",
+}
+_ROOMS = ("demo",)  # subpackages that are public as a whole
+
+__all__ = ["__version__", *_HOME, *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")  # the import system keeps it as our attribute
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__dir__())}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
