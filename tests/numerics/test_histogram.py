@@ -1,0 +1,66 @@
+"""`Histogram`: bit-identical whatever the batches, exact between its rows, and back from its arrays."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.numerics.samples import data, floats, seeded
+from workbench.messages import WorkbenchError
+from workbench.numerics.statistics.histogram import Histogram, HistogramBuilder
+from workbench.numerics.statistics.sorted_sums import SortedSums
+
+
+def test_cuts_between_rows_make_a_histogram_exact():
+    values = data("gaussian", 50_000)
+    cuts = np.unique(np.linspace(-2, 2, 65).astype(np.float32).view(np.uint32) & np.uint32(0xFFFFF000)).view(np.float32)
+    cuts = np.sort(np.where(cuts > 0, np.nextafter(cuts, np.float32(0)), cuts))  # the last value of the row before
+    exact, rows = SortedSums.of(values).cells(cuts), Histogram.of(values).cells(cuts)
+    assert np.array_equal(rows.count, exact.count)
+    assert np.allclose(rows.total, exact.total, rtol=1e-13, atol=0)
+    assert np.allclose(rows.square, exact.square, rtol=1e-13, atol=0)
+
+
+def state(histogram: Histogram) -> bytes:
+    return b"".join(np.ascontiguousarray(a).tobytes() for a in histogram.to_arrays().values())
+
+
+@settings(seeded, max_examples=25)
+@given(st.randoms(use_true_random=False), floats)
+def test_a_histogram_is_bit_identical_whatever_the_batches_and_their_order(random, extra):
+    values = [*data("student", 40).tolist(), *data("relu", 40).tolist(), *extra]
+    whole = state(Histogram.of(np.array(values, np.float32)))
+    shuffled = list(values)
+    random.shuffle(shuffled)
+    for size in (1, 3, 7, len(values)):
+        parts = [np.array(shuffled[i : i + size], np.float32) for i in range(0, len(shuffled), size)]
+        builder = HistogramBuilder()
+        for part in parts:
+            builder.add(part)
+        assert state(builder.histogram()) == whole
+        half = len(parts) // 2
+        merged = [Histogram.of(np.concatenate([np.zeros(0, np.float32), *p])) for p in (parts[half:], parts[:half])]
+        assert state(merged[0] + merged[1]) == whole
+
+
+def test_a_histogram_read_back_is_the_same():
+    histogram = Histogram.of(np.concatenate([data("relu", 3000), [np.nan, np.inf, -0.0]]))
+    again = Histogram.from_arrays(histogram.to_arrays())
+    assert again == histogram and state(again) == state(histogram)
+    assert (again.count, again.n_nan, again.n_infinite) == (histogram.count, 1, 1)
+    empty = Histogram.of([])
+    assert Histogram.from_arrays(empty.to_arrays()) == empty == HistogramBuilder().histogram()
+
+
+@pytest.mark.parametrize("change", ["keys", "moments", "scalars", "negative", "descending"])
+def test_arrays_that_are_no_histogram_are_refused(change):
+    arrays = {name: a.copy() for name, a in Histogram.of(data("gaussian", 100)).to_arrays().items()}
+    match change:
+        case "negative":
+            arrays["moments"][0] = -1
+        case "descending":
+            arrays["keys"] = arrays["keys"][::-1]
+        case name:
+            arrays[name] = arrays[name][:-1]
+    with pytest.raises(WorkbenchError, match="histogram"):
+        Histogram.from_arrays(arrays)

@@ -1,0 +1,1 @@
+"""What a number format does to a distribution: numpy, numba and ml_dtypes alone, nothing of ONNX."""

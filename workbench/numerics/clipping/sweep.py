@@ -1,0 +1,112 @@
+"""`sweep`: every figure at every threshold, so that a choice can be seen among its neighbours."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.messages import WorkbenchError
+from workbench.numerics.clipping.clip_range import check_not_empty, must_mirror
+from workbench.numerics.errors.divergence import kl_divergence
+from workbench.numerics.errors.error import decibels
+from workbench.numerics.errors.expected import LevelCells, overflows
+from workbench.numerics.formats.catalogue import as_format
+from workbench.numerics.formats.format import Format
+from workbench.numerics.quantizer import Quantizer
+from workbench.numerics.statistics.distribution import Distribution
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdCurve:
+    """Figures at ascending thresholds; arrays float64 (n,), each computed when it is first read.
+
+    thresholds: the larger end of each range. low, high: the ranges. kl in nats, mse, rounding and clipping in squared
+    units of the tensor, sqnr_db in dB.
+    """
+
+    distribution: Distribution
+    format: Format
+    thresholds: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    symmetric: bool
+
+    def quantizer(self, index: int) -> Quantizer:
+        """The quantizer at one threshold."""
+        return Quantizer.covering(self.format, self.low[index], self.high[index], symmetric=self.symmetric)
+
+    @functools.cached_property
+    def kl(self) -> np.ndarray:
+        return np.array([kl_divergence(self.distribution, self.quantizer(i)) for i in range(self.thresholds.size)])
+
+    @functools.cached_property
+    def _squared_errors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rounding and clipping parts of the mean squared error."""
+        n, size = self.distribution.count, self.thresholds.size
+        rounding, clipping = np.zeros(size), np.zeros(size)
+        for i in range(size):
+            quantizer = self.quantizer(i)
+            if quantizer.levels is None or quantizer.boundaries is None:
+                continue
+            parts = LevelCells.of(self.distribution, quantizer.levels, quantizer.boundaries)
+            rounding[i], clipping[i] = (sum_of_squares / n for sum_of_squares in parts.squared_errors)
+            if overflows(self.distribution, quantizer):
+                clipping[i] = np.inf
+        return rounding, clipping
+
+    @property
+    def rounding(self) -> np.ndarray:
+        return self._squared_errors[0]
+
+    @property
+    def clipping(self) -> np.ndarray:
+        return self._squared_errors[1]
+
+    @property
+    def mse(self) -> np.ndarray:
+        return self.rounding + self.clipping
+
+    @functools.cached_property
+    def sqnr_db(self) -> np.ndarray:
+        cells = self.distribution.cells(np.zeros(0, np.float32))
+        mean_square = float(cells.square.sum()) / self.distribution.count
+        return np.array([decibels(mean_square, e) for e in self.mse])
+
+
+def sweep(
+    distribution: Distribution,
+    format: Format | str,
+    *,
+    method: str = "entropy",
+    symmetric: bool | None = None,
+    thresholds: np.ndarray | None = None,
+) -> ThresholdCurve:
+    """Ranges at many thresholds T, with error and divergence at each.
+
+    method: whose candidates and whose KL; "entropy" takes every upper edge of the bins that KL is counted in.
+    symmetric: True, or None with a signed format: [-T, T]; otherwise the data's own range cut at T on both sides.
+    thresholds: ascending positive float64 (n,) instead of the method's candidates.
+    A format without a scale has one point, its own range. Raises WorkbenchError for an unknown method or format, an
+    empty distribution, thresholds that are not positive and ascending.
+    """
+    check_not_empty(distribution)
+    format = as_format(format)
+    if method != "entropy":
+        raise WorkbenchError(f"unknown sweep method {method!r}; expected one of entropy")
+    mirrored = must_mirror(format, symmetric)
+    if not format.has_scale:
+        end = np.array([format.largest])
+        return ThresholdCurve(distribution, format, end, -end, end, True)
+    if thresholds is None:
+        edges = distribution.linear_bins().edges
+        thresholds = edges[edges > 0]
+    candidates = np.asarray(thresholds, np.float64)
+    ascending = candidates.ndim == 1 and candidates.size and (np.diff(candidates, prepend=0.0) > 0).all()
+    if not (ascending and np.isfinite(candidates[-1])):
+        raise WorkbenchError("thresholds must be a non-empty, positive, finite and strictly ascending list")
+    if mirrored:
+        low, high = -candidates, candidates
+    else:
+        low = np.maximum(min(distribution.low, 0.0), -candidates)
+        high = np.minimum(max(distribution.high, 0.0), candidates)
+    return ThresholdCurve(distribution, format, candidates, low, high, mirrored)

@@ -1,0 +1,1 @@
+"""Quantization error: expected (from a distribution), measured (from arrays), divergence (KL)."""

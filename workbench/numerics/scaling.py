@@ -1,0 +1,74 @@
+"""From a clip range to scale and zero point, and from unit boundaries to the boundaries at a scale."""
+
+import numpy as np
+
+from workbench.messages import WorkbenchError
+from workbench.numerics.formats.format import Format
+from workbench.numerics.formats.integer import IntegerFormat
+
+TINY = float(np.finfo(np.float32).tiny)
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def _checked_range(low: float | np.ndarray, high: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds as float64 arrays of one shape; WorkbenchError where they are no range."""
+    lows, highs = np.broadcast_arrays(np.asarray(low, np.float64), np.asarray(high, np.float64))
+    if not ((np.abs(lows) <= LARGEST) & (np.abs(highs) <= LARGEST)).all():
+        raise WorkbenchError(f"clip range [{low}, {high}] is not finite in float32; expected two finite numbers")
+    if (lows > highs).any():
+        raise WorkbenchError(f"clip range [{low}, {high}] is crossed; expected low <= high")
+    return lows, highs
+
+
+def scale_and_zero_point(
+    format: Format, low: float | np.ndarray, high: float | np.ndarray, symmetric: bool | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale float32 and zero point int64, both of the broadcast shape of low and high.
+
+    Rules: see `Quantizer.covering`. Computed in float64, scale rounded once to float32 and kept a positive normal
+    number at which every level is finite; an empty range (0, 0) gets scale 1.
+    """
+    if not format.has_scale:
+        return np.asarray(np.float32(1)), np.asarray(0)
+    lows, highs = _checked_range(low, high)
+    magnitude = np.maximum(np.abs(lows), np.abs(highs))
+    if not isinstance(format, IntegerFormat):
+        scale = np.maximum(magnitude / format.largest, TINY).astype(np.float32)
+        return _limited(np.where(magnitude == 0, np.float32(1), scale), format.largest), np.zeros(lows.shape, np.int64)
+    if symmetric is None and format.signed:
+        mirrored = lows == -highs
+    else:
+        mirrored = np.full(lows.shape, bool(symmetric))
+    middle = 0 if format.signed else (format.qmax + 1) // 2
+    one_sided = (not format.signed) & (lows >= 0)
+    steps = np.where(one_sided, format.qmax, format.qmax - middle)
+    widened_low, widened_high = np.minimum(lows, 0.0), np.maximum(highs, 0.0)
+    affine_scale = (widened_high - widened_low) / (format.qmax - format.qmin)
+    scale = np.where(mirrored, magnitude / steps, affine_scale)
+    scale = np.where(scale == 0, 1.0, np.maximum(scale, TINY)).astype(np.float32)
+    offset = np.clip(np.rint(format.qmin - widened_low / scale.astype(np.float64)), format.qmin, format.qmax)
+    zero_point = np.where(mirrored, np.where(one_sided, 0, middle), offset).astype(np.int64)
+    return _limited(scale, np.maximum(zero_point - format.qmin, format.qmax - zero_point)), zero_point
+
+
+def _limited(scale: np.ndarray, largest_unit: np.ndarray | float) -> np.ndarray:
+    """float32 scales at which a level of `largest_unit` is still finite; only ranges near 3e38 are cut."""
+    limit = np.nextafter((LARGEST / np.asarray(largest_unit)).astype(np.float32), np.float32(0))
+    return np.minimum(scale, limit)
+
+
+def boundaries_at(unit_boundaries: np.ndarray, scale: np.float32 | np.ndarray) -> np.ndarray:
+    """float32 (n,): the largest x with float32(x / scale) <= unit_boundary, for each unit boundary.
+
+    The kernel divides in float32, so the product alone is not enough: it is moved by single steps of the last place
+    until the division agrees. Works for a column of scales too: unit (n,), scale (m, 1) gives (m, n).
+    """
+    down, up = np.float32(-np.inf), np.float32(np.inf)
+    x = (unit_boundaries.astype(np.float64) * np.asarray(scale, np.float64)).astype(np.float32)
+    unit = np.broadcast_to(unit_boundaries, x.shape)
+    with np.errstate(over="ignore"):
+        while (too_high := x / scale > unit).any():
+            x = np.where(too_high, np.nextafter(x, down), x)
+        while (fits := np.nextafter(x, up) / scale <= unit).any():
+            x = np.where(fits, np.nextafter(x, up), x)
+    return x

@@ -1,0 +1,144 @@
+"""`Histogram`: a mergeable distribution for values that stream by (activations)."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from workbench.messages import WorkbenchError
+from workbench.numerics.statistics import histogram_rows as rows
+from workbench.numerics.statistics.certainty import squared_error_uncertainty
+from workbench.numerics.statistics.distribution import Cells, LinearBins, extremes_of_rows, kl_edges
+from workbench.numerics.statistics.row_table import RowTable
+from workbench.numerics.values import as_float32
+
+
+class Histogram:
+    """Counts and moments in rows keyed by the leading 20 bits of the float32 pattern; no range needed beforehand.
+
+    Integer moments make it bit-identical whatever the batches, their order or the number of workers: `a + b` adds.
+    keys: uint32 (n,), ascending and unique; moments: int64 (n, 3): count, sum r, sum r^2 (see `histogram_rows`).
+    n_zeros: exact zeros, kept apart; low, high: exact extremes of the finite values.
+    """
+
+    def __init__(self, keys: np.ndarray, moments: np.ndarray, n_zeros: int, low: float, high: float) -> None:
+        self._keys, self._moments = keys, moments
+        self.n_zeros = float(n_zeros)
+        self.low, self.high = low, high
+        finite, infinite = rows.kinds(keys)
+        self.n_infinite = int(moments[infinite, 0].sum())
+        self.n_nan = int(moments[~finite & ~infinite, 0].sum())
+        self.count = int(moments[finite, 0].sum()) + int(n_zeros)
+
+    @classmethod
+    def of(cls, array: Any) -> "Histogram":
+        """From any array of numbers, taken as float32; WorkbenchError for what is none."""
+        builder = HistogramBuilder()
+        builder.add(array)
+        return builder.histogram()
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        """The values of both; exact, commutative and associative to the bit."""
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        keys = np.union1d(self._keys, other._keys)
+        moments = np.zeros((keys.size, 3), np.int64)
+        for part in (self, other):
+            moments[np.searchsorted(keys, part._keys)] += part._moments
+        filled = [p for p in (self, other) if p.count]
+        low = min((p.low for p in filled), default=0.0)
+        high = max((p.high for p in filled), default=0.0)
+        return Histogram(keys, moments, int(self.n_zeros + other.n_zeros), low, high)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return (
+            (self.n_zeros, self.low, self.high) == (other.n_zeros, other.low, other.high)
+            and np.array_equal(self._keys, other._keys)
+            and np.array_equal(self._moments, other._moments)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    @property
+    def absmax(self) -> float:
+        return max(abs(self.low), abs(self.high))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All there is, as arrays for a .npz file; `from_arrays` is the inverse."""
+        scalars = np.array([self.n_zeros, self.low, self.high])
+        return {"keys": self._keys, "moments": self._moments, "scalars": scalars}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Histogram":
+        keys, moments, scalars = (np.asarray(arrays[field]) for field in ("keys", "moments", "scalars"))
+        if keys.ndim != 1 or moments.shape != (keys.size, 3) or scalars.shape != (3,):
+            raise WorkbenchError(
+                f"keys of shape {keys.shape}, moments {moments.shape} and scalars {scalars.shape} are no histogram; "
+                "expected (n,), (n, 3) and (3,)"
+            )
+        if (np.diff(keys.astype(np.int64)) <= 0).any() or (moments < 0).any() or not np.isfinite(scalars).all():
+            raise WorkbenchError("keys of a histogram must ascend, its moments be positive and its extremes finite")
+        n_zeros, low, high = (float(v) for v in scalars)
+        return cls(keys.astype(np.uint32), moments.astype(np.int64), int(n_zeros), low, high)
+
+    @functools.cached_property
+    def _table(self) -> RowTable:
+        return RowTable.of(self._keys, self._moments, int(self.n_zeros))
+
+    def cells(self, cuts: np.ndarray) -> Cells:
+        return self._table.cells(np.asarray(cuts, np.float32).astype(np.float64))
+
+    def extremes(self, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As in `Distribution`; a value inside a row that a cut splits is known to the row's width only."""
+        table = self._table
+        return extremes_of_rows(table.low, table.high, self.low, self.high, cuts, self.cells(cuts).count > 0)
+
+    def uncertainty(self, boundaries: np.ndarray, levels: np.ndarray) -> tuple[float, float]:
+        return squared_error_uncertainty(self._table, boundaries, levels)
+
+    def quantile(self, share: float) -> float:
+        """The mean of the row that the value lies in, within 1 / 2048 of it."""
+        if not self.count:
+            return 0.0
+        return min(max(self._table.mean_at(share * self.count), self.low), self.high)
+
+    @functools.cached_property
+    def _bins(self) -> LinearBins:
+        edges, table = kl_edges(self.low, self.high), self._table
+        bin_of_row = np.searchsorted(edges[1:-1].astype(np.float32), table.mean.astype(np.float32), "left")
+        not_zero = ~((table.low == 0) & (table.high == 0))
+        counts = np.bincount(bin_of_row[not_zero], table.count[not_zero], edges.size - 1)
+        return LinearBins(edges, counts, self.n_zeros)
+
+    def linear_bins(self) -> LinearBins:
+        return self._bins
+
+
+class HistogramBuilder:
+    """Counts arrays as they stream by; `histogram()` gives the value. Memory does not grow with what is added."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros((rows.N_KEYS + rows.N_SPARE, 3), np.int64)  # pages are touched as values need them
+        self._low, self._high = np.inf, -np.inf
+
+    def add(self, array: Any) -> None:
+        """Count the values of any array of numbers, taken as float32; WorkbenchError for what is none."""
+        values = np.ascontiguousarray(as_float32(array)).reshape(-1)
+        if not values.size:
+            return
+        low, high = values.min(), values.max()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            finite = values[np.isfinite(values)]
+            low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+            values = np.where(np.isnan(values), np.float32(np.nan), values)  # one pattern, never that of infinity's row
+        rows.count_into(values.view(np.uint32), self._table, rows.N_KEYS, rows.LOW_BITS)
+        self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
+
+    def histogram(self) -> Histogram:
+        """Everything added so far."""
+        keys = np.flatnonzero(self._table[: rows.N_KEYS, 0]).astype(np.uint32)
+        n_zeros = int(self._table[rows.N_KEYS :, 0].sum())
+        low, high = (self._low, self._high) if self._low <= self._high else (0.0, 0.0)
+        return Histogram(keys, self._table[keys], n_zeros, low + 0.0, high + 0.0)  # -0.0 would tell the order
