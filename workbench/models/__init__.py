@@ -1,0 +1,1 @@
+"""What a network is: onnx and onnxruntime, nothing of quantization."""

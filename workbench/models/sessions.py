@@ -1,0 +1,123 @@
+"""onnxruntime sessions of segments: built when first needed, the last few variants of each kept."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from threading import RLock
+
+import numpy as np
+import onnxruntime
+from onnx import ModelProto, ValueInfoProto, helper
+
+from workbench.messages import WorkbenchError
+from workbench.models.network import Network
+from workbench.models.planning import Segment
+from workbench.models.protos import to_tensor
+from workbench.models.refusal import shown
+
+VARIANTS = 4  # sessions kept for each segment: the float one, and the last few replacements
+QUIET = 4  # only fatal messages; errors reach the person as WorkbenchError
+
+
+def session_options() -> onnxruntime.SessionOptions:
+    """One thread, no spinning, the optimisations up to EXTENDED: the same arithmetic in every session."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = QUIET
+    # hundreds of sessions: an arena each would keep the largest batch's memory hundreds of times
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def open_session(model: ModelProto, what: str) -> onnxruntime.InferenceSession:
+    """A session on the CPU. what: the part of the network, for the error text. Raises WorkbenchError."""
+    try:
+        content = model.SerializeToString()
+        return onnxruntime.InferenceSession(content, session_options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        reason = " ".join(str(error).split())[:300]
+        raise WorkbenchError(
+            f"onnxruntime cannot run {what} ({reason}); expected operators that its CPU provider knows; "
+            "replace the operator and export the model again, or use what needs no data"
+        ) from None
+
+
+class Sessions:
+    """The sessions of a chain. Safe to use from several threads; sessions themselves run without the lock."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._lock = RLock()
+        self._kept: dict[Segment, OrderedDict[object, tuple[onnxruntime.InferenceSession, object]]] = {}
+        self.n_built = 0
+
+    def get(
+        self,
+        segment: Segment,
+        weights: Mapping[str, np.ndarray],
+        outputs: tuple[str, ...],
+        feeds: Mapping[str, np.ndarray],
+    ) -> onnxruntime.InferenceSession:
+        """The session of one segment with some constants replaced; the same arrays give the same session.
+
+        weights: replacements, recognised by identity. outputs: names to compute. feeds: this run's inputs; they tell
+        the types that shape inference does not know.
+        """
+        replaced = [(name, weights[name]) for name in segment.constants if name in weights]
+        key = (tuple((name, id(array)) for name, array in replaced), outputs)
+        plain = ((), segment.outputs)  # the float network is always needed again
+        with self._lock:
+            kept = self._kept.setdefault(segment, OrderedDict())
+            if key in kept:
+                kept.move_to_end(key)
+                return kept[key][0]
+            model = segment_model(self._network, segment, dict(replaced), outputs, feeds)
+            session = open_session(model, f"the part of the network around {shown(segment.nodes[0].name)}")
+            self.n_built += 1
+            kept[key] = (session, replaced)  # holding the arrays keeps their identities unique
+            if len(kept) > VARIANTS:
+                del kept[next(old for old in kept if old != plain)]
+            return session
+
+    def forget(self, segments: Iterable[Segment]) -> None:
+        """Drop the sessions of segments that will not come again."""
+        with self._lock:
+            for segment in segments:
+                self._kept.pop(segment, None)
+
+
+def segment_model(
+    network: Network,
+    segment: Segment,
+    replaced: Mapping[str, np.ndarray],
+    outputs: tuple[str, ...],
+    feeds: Mapping[str, np.ndarray],
+) -> ModelProto:
+    """One segment as a model of its own, with the shapes that the whole graph knows."""
+    header = network.header
+    model = ModelProto(ir_version=header.ir_version, opset_import=header.opset_import, functions=header.functions)
+    model.graph.name = f"segment {segment.index}"
+    model.graph.node.extend(segment.nodes)
+    for name in segment.inputs:
+        known = network.types.get(name)
+        if known is not None and known.WhichOneof("value") is not None:
+            model.graph.input.append(ValueInfoProto(name=name, type=known))
+        else:
+            element = helper.np_dtype_to_tensor_dtype(np.asarray(feeds[name]).dtype)
+            model.graph.input.append(helper.make_tensor_value_info(name, element, None))
+    produced = [name for node in segment.nodes for name in node.output if name]
+    for name in outputs:
+        model.graph.output.append(ValueInfoProto(name=name, type=network.types.get(name)))
+    model.graph.value_info.extend(
+        ValueInfoProto(name=name, type=network.types[name])
+        for name in produced
+        if name in network.types and name not in outputs
+    )
+    for name in segment.constants:
+        constant = network.constants[name]
+        array = np.asarray(replaced.get(name, constant)).astype(constant.dtype, copy=False)
+        model.graph.initializer.append(to_tensor(array, name))
+    return model
