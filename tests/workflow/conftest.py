@@ -1,0 +1,18 @@
+"""The small network and its calibration, made once."""
+
+import pytest
+
+from tests.workflow.small_models import images, small_cnn
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.opening import load
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """Model with a dynamic batch."""
+    return load(small_cnn(tmp_path_factory.mktemp("small")))
+
+
+@pytest.fixture(scope="session")
+def small_calibration(small):
+    return calibrate(small, images(64))

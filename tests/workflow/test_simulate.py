@@ -1,0 +1,78 @@
+"""Simulation against a plain onnxruntime session and figures written out in numpy."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from tests.workflow.small_models import images, small_cnn
+from workbench.messages import WorkbenchError
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.choose import choose
+from workbench.workflow.data import as_batches
+from workbench.workflow.opening import load
+from workbench.workflow.recipe import Recipe
+from workbench.workflow.simulate import Simulator, quantized_outputs, simulate
+
+
+@pytest.fixture(scope="module")
+def float_logits(small):
+    session = ort.InferenceSession(small.proto().SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"image": images(40, 9)})[0]
+
+
+def test_an_empty_recipe_changes_nothing(small):
+    comparison = simulate(small, Recipe(small.name, small.sha256), images(40, 9))
+    out = comparison.outputs["logits"]
+    assert (out.sqnr_db, out.agreement, out.mse, out.kl) == (np.inf, 1.0, 0.0, 0.0)
+    assert all(error.mse == 0 for error in comparison.tensors.values())
+    assert comparison.n_samples == 40
+
+
+def test_figures_are_those_of_the_outputs(small, small_calibration, float_logits):
+    recipe = choose(small, small_calibration, weights="int4", activations="int4")
+    batches = as_batches(small, images(40, 9))
+    logits = np.concatenate([result["logits"] for result in quantized_outputs(small, recipe, batches)])
+    labels = np.arange(40) % 5
+    out = simulate(small, recipe, images(40, 9), labels=labels, metric=lambda y, _: float(y.max())).outputs["logits"]
+    f, q = float_logits.astype(np.float64), logits.astype(np.float64)
+    assert out.sqnr_db == pytest.approx(10 * np.log10((f**2).sum() / ((f - q) ** 2).sum()), abs=1e-3)
+    assert out.agreement == (f.argmax(1) == q.argmax(1)).mean()
+    assert out.accuracy == (q.argmax(1) == labels).mean()
+    assert out.float_accuracy == (f.argmax(1) == labels).mean()
+    assert out.accuracy_interval[0] <= out.accuracy <= out.accuracy_interval[1]
+    assert out.metric[1] == pytest.approx(q.max())
+
+
+def test_a_fixed_batch_gives_the_same(small, small_calibration, tmp_path):
+    fixed = load(small_cnn(tmp_path, batch=4))
+    recipe = choose(fixed, calibrate(fixed, images(64)))
+    one, two = simulate(fixed, recipe, images(40, 9)), simulate(small, recipe, images(40, 9))
+    assert one.outputs["logits"].sqnr_db == pytest.approx(two.outputs["logits"].sqnr_db, abs=1e-3)
+
+
+def test_a_simulator_asked_again_gives_the_same_as_a_fresh_one(small, small_calibration):
+    simulator = Simulator(small, as_batches(small, images(40, 9)))
+    first = choose(small, small_calibration)
+    second = first.with_tensor("relu1_out", low=0.0, high=1.0)
+    answers = [simulator.compare(recipe) for recipe in (first, second, first)]
+    assert answers[0] == answers[2] != answers[1]
+    assert answers[1] == simulate(small, second, images(40, 9))
+    small_cache = Simulator(small, as_batches(small, images(40, 9)), cache_bytes=0)
+    assert small_cache.compare(second) == answers[1]
+
+
+def test_unchanged_weights_keep_their_sessions(small, small_calibration):
+    simulator = Simulator(small, as_batches(small, images(8)))
+    first = choose(small, small_calibration)
+    simulator.compare(first)
+    built = small.chain.n_built
+    simulator.compare(first.with_tensor("relu1_out", low=0.0, high=1.0, symmetric=False))
+    assert small.chain.n_built - built <= 1  # conv2's bias follows the scale of its input
+
+
+def test_labels_that_do_not_fit(small):
+    recipe = Recipe(small.name, small.sha256)
+    with pytest.raises(WorkbenchError, match="3 labels for 8 samples"):
+        simulate(small, recipe, images(8), labels=[1, 2, 3])
+    with pytest.raises(WorkbenchError, match="expected class indices"):
+        simulate(small, recipe, images(8), labels=np.zeros(8))

@@ -1,0 +1,147 @@
+"""`calibrate`: the distribution of every activation that can be quantized, from data streaming through the network."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.messages import Notice, WorkbenchError
+from workbench.models.model import Model
+from workbench.models.segments import Cancelled
+from workbench.numerics.statistics.histogram import Histogram, HistogramBuilder
+from workbench.workflow.data import as_batches
+from workbench.workflow.files import new_file
+
+VERSION = 1
+
+
+class Calibration(Mapping[str, Histogram]):
+    """Tensor name -> `Histogram`, in graph order; `a + b` merges two of one model (adds counts, never overwrites).
+
+    n_samples: samples that ran through the network. model_sha256: the file it belongs to.
+    """
+
+    def __init__(
+        self,
+        distributions: Mapping[str, Histogram],
+        n_samples: int,
+        model_sha256: str,
+        notices: tuple[Notice, ...] = (),
+    ) -> None:
+        self._distributions = dict(distributions)
+        self.n_samples, self.model_sha256, self.notices = n_samples, model_sha256, notices
+
+    def __getitem__(self, tensor: str) -> Histogram:
+        try:
+            return self._distributions[tensor]
+        except KeyError:
+            known = ", ".join(list(self._distributions)[:4])
+            raise KeyError(f"tensor {tensor!r} was not observed; observed are {known}, ...") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._distributions)
+
+    def __len__(self) -> int:
+        return len(self._distributions)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Calibration):
+            return NotImplemented
+        mine, theirs = (self.n_samples, self.model_sha256), (other.n_samples, other.model_sha256)
+        return mine == theirs and self._distributions == other._distributions
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def __repr__(self) -> str:
+        return f"<Calibration of {len(self)} tensors on {self.n_samples} samples>"
+
+    def __add__(self, other: "Calibration") -> "Calibration":
+        if not isinstance(other, Calibration):
+            return NotImplemented
+        if self.model_sha256 != other.model_sha256 or set(self) != set(other):
+            raise WorkbenchError("these calibrations belong to different models and cannot be merged")
+        merged = {name: self[name] + other[name] for name in self}
+        notices = tuple(dict.fromkeys(self.notices + other.notices))
+        return Calibration(merged, self.n_samples + other.n_samples, self.model_sha256, notices)
+
+    def save(self, path: str | Path) -> Path:
+        """Write all counts to one .npz file, whole or not at all; returns the path."""
+        about = {"version": VERSION, "tensors": list(self), "n_samples": self.n_samples, "sha256": self.model_sha256}
+        arrays = {"about": np.array(json.dumps(about))}
+        for i, histogram in enumerate(self.values()):
+            arrays.update({f"{i}.{field}": array for field, array in histogram.to_arrays().items()})
+        with new_file(path) as temporary, open(temporary, "wb") as stream:
+            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Calibration":
+        """Read what `save` wrote; WorkbenchError where the file is missing or is something else."""
+        try:
+            with np.load(Path(path), allow_pickle=False) as stored:
+                about = json.loads(str(stored["about"]))
+                if about["version"] != VERSION:
+                    raise WorkbenchError(f"{path}: calibration version {about['version']}, expected {VERSION}")
+                fields = ("keys", "moments", "scalars")
+                histograms = {
+                    name: Histogram.from_arrays({field: stored[f"{i}.{field}"] for field in fields})
+                    for i, name in enumerate(about["tensors"])
+                }
+                return cls(histograms, int(about["n_samples"]), str(about["sha256"]))
+        except WorkbenchError:
+            raise
+        except FileNotFoundError:
+            raise WorkbenchError(f"{path}: no such file") from None
+        except Exception as error:  # zip, numpy and JSON each have their own errors for a broken file
+            raise WorkbenchError(f"{path}: not a saved calibration ({error})") from None
+
+
+def observed_tensors(model: Model) -> tuple[str, ...]:
+    """Activations that calibration looks at: inputs of weighted operators and of residual Adds, in graph order."""
+    return tuple(dict.fromkeys([*model.observed, *model.residual_inputs]))
+
+
+def calibrate(
+    model: Model,
+    data: Any,
+    *,
+    progress: bool = False,
+    preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    on_batch: Callable[[int, int, Callable[[], Calibration]], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Calibration:
+    """Run `data` through the float network and count every observed activation. Counts do not depend on the batches.
+
+    data: anything `as_batches` takes. progress: show a bar. on_batch(done, total, snapshot) is called after each batch;
+    snapshot() gives the calibration so far. cancelled() is asked between batches and segments; True raises `Cancelled`.
+    Raises WorkbenchError for data that do not fit the model.
+    """
+    batches = as_batches(model, data, preprocess=preprocess)
+    names = observed_tensors(model)
+    builders = {name: HistogramBuilder() for name in names}
+    n_samples = 0
+
+    def snapshot() -> Calibration:
+        counted = {name: builder.histogram() for name, builder in builders.items()}
+        return Calibration(counted, n_samples, model.sha256, batches.notices)
+
+    for done, feeds in enumerate(_with_bar(batches, batches.n_batches, progress), start=1):
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        for name, values in model.chain.run(feeds, keep=names, cancelled=cancelled).items():
+            if name in builders:
+                builders[name].add(values)
+        n_samples = min(batches.n_samples, n_samples + next((a.shape[0] for a in feeds.values() if a.ndim), 1))
+        if on_batch is not None:
+            on_batch(done, batches.n_batches, snapshot)
+    return snapshot()
+
+
+def _with_bar(batches: Any, total: int, progress: bool) -> Any:
+    if not progress:
+        return batches
+    from tqdm.auto import tqdm
+
+    return tqdm(batches, total=total, desc="calibrating", unit="batch")

@@ -1,0 +1,170 @@
+"""`Plan`: what a recipe means for one network, worked out once; simulation and export both start from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.messages import Notice, WorkbenchError
+from workbench.models.model import Layer, Model
+from workbench.numerics.formats.integer import IntegerFormat
+from workbench.numerics.quantizer import Quantizer
+from workbench.workflow.recipe import Recipe
+
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerBias:
+    """A bias stored as int32 codes at scale = scale of the input * scale of the weight, zero point 0.
+
+    codes: int32, the bias's shape; scale: float32, () or (channels,).
+    """
+
+    codes: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """float32: what DequantizeLinear gives."""
+        return self.codes.astype(np.float32) * self.scale
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, IntegerBias):
+            return NotImplemented
+        return np.array_equal(self.codes, other.codes) and np.array_equal(self.scale, other.scale)
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+
+Replacements = dict[str, tuple[Quantizer | IntegerBias, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Quantizers by tensor name, and the biases that follow from them.
+
+    weights, activations: tensor name -> Quantizer. biases: tensor name -> IntegerBias.
+    """
+
+    weights: Mapping[str, Quantizer]
+    activations: Mapping[str, Quantizer]
+    biases: Mapping[str, IntegerBias]
+    notices: tuple[Notice, ...]
+
+    def replacements(self, model: Model, reuse: "Replacements | None" = None) -> dict[str, np.ndarray]:
+        """Initializer name -> the float32 values the quantized network computes with.
+
+        reuse: arrays of earlier plans; what has not changed comes back as the same array, so that its session is kept.
+        """
+        known = reuse if reuse is not None else {}
+        for name, quantizer in self.weights.items():
+            if name not in known or known[name][0] != quantizer:
+                known[name] = quantizer, quantizer.fake_quantize(model.tensors[name].array())
+        for name, bias in self.biases.items():
+            if name not in known or known[name][0] != bias:
+                known[name] = bias, bias.values
+        return {name: known[name][1] for name in [*self.weights, *self.biases]}
+
+    def transforms(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+        """Activation name -> the function its readers see it through."""
+        return {name: quantizer.fake_quantize for name, quantizer in self.activations.items()}
+
+
+def plan(model: Model, recipe: Recipe) -> Plan:
+    """Work out a recipe for a model.
+
+    Raises WorkbenchError for a tensor that the model does not have, that cannot be quantized, or whose shape does
+    not fit its ranges.
+    """
+    weights: dict[str, Quantizer] = {}
+    activations: dict[str, Quantizer] = {}
+    layer_weights = {layer.weight for layer in model.layers if layer.weight is not None}
+    points = set(model.observed) | set(model.residual_inputs)
+    for name, choice in recipe.items():
+        if name in layer_weights:
+            quantizer = choice.quantizer
+            _check_groups(name, model.tensors[name].array().shape, quantizer)
+            weights[name] = quantizer
+        elif name in points:
+            if choice.axis is not None:
+                raise WorkbenchError(f"activation {name!r}: ranges per channel or block are for weights; use one range")
+            activations[name] = choice.quantizer
+        elif name in model.tensors:
+            raise WorkbenchError(
+                f"tensor {name!r} of {model.name} is no quantization point; expected a layer's weight, "
+                "an activation that a layer reads, or an input of a residual Add"
+            )
+        else:
+            raise WorkbenchError(f"recipe for {recipe.model_name}: {model.name} has no tensor {name!r}")
+    biases, notices = _integer_biases(model, weights, activations)
+    return Plan(weights, activations, biases, notices)
+
+
+def _check_groups(name: str, shape: tuple[int, ...], quantizer: Quantizer) -> None:
+    quantizer.grouping.check(shape)
+    if quantizer.axis is None:
+        return
+    expected = shape[quantizer.axis]
+    if quantizer.block_size is not None:
+        expected = int(np.prod(shape)) // quantizer.block_size
+    if quantizer.n_groups != expected:
+        raise WorkbenchError(
+            f"weight {name!r} of shape {shape} has {expected} groups along axis {quantizer.axis}, "
+            f"the recipe gives {quantizer.n_groups} ranges"
+        )
+
+
+def _integer_biases(
+    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Quantizer]
+) -> tuple[dict[str, IntegerBias], tuple[Notice, ...]]:
+    """int32 biases of layers whose weight and input both are integers; others stay float."""
+    readers: dict[str, int] = {}
+    for layer in model.layers:
+        if layer.bias is not None:
+            readers[layer.bias] = readers.get(layer.bias, 0) + 1
+    biases: dict[str, IntegerBias] = {}
+    notices: list[Notice] = []
+    for layer in model.layers:
+        scale = _bias_scale(layer, weights, activations)
+        if scale is None or layer.bias is None:
+            continue
+        values = model.tensors[layer.bias].array()
+        if readers[layer.bias] > 1:
+            notices.append(Notice("bias", f"bias {layer.bias!r} is shared by several layers and stays float."))
+        elif scale.ndim and values.shape != scale.shape:
+            notices.append(
+                Notice(
+                    "bias", f"bias {layer.bias!r} of shape {values.shape} is not one value a channel and stays float."
+                )
+            )
+        elif not np.isfinite(scale).all() or (scale < np.finfo(np.float32).tiny).any():
+            notices.append(
+                Notice("bias", f"bias {layer.bias!r}: the product of the scales is no normal number; it stays float.")
+            )
+        else:
+            codes = np.rint(values.astype(np.float64) / scale.astype(np.float64))
+            if np.isfinite(codes).all() and (np.abs(codes) <= _INT32.max).all():
+                biases[layer.bias] = IntegerBias(codes.astype(np.int32), scale)
+            else:
+                notices.append(
+                    Notice(
+                        "bias", f"bias {layer.bias!r} does not fit int32 at the scale of its products and stays float."
+                    )
+                )
+    return biases, tuple(notices)
+
+
+def _bias_scale(
+    layer: Layer, weights: Mapping[str, Quantizer], activations: Mapping[str, Quantizer]
+) -> np.ndarray | None:
+    """Scale of the products of a layer, float32 () or (channels,); None where they are no integers at one scale."""
+    weight = weights.get(layer.weight or "")
+    read = [activations[name] for name in layer.inputs if name in activations]
+    if weight is None or len(read) != 1 or len(layer.inputs) != 1:
+        return None
+    if not isinstance(weight.format, IntegerFormat) or not isinstance(read[0].format, IntegerFormat):
+        return None
+    if weight.block_size is not None or (weight.axis is not None and weight.axis != layer.weight_axis):
+        return None
+    return np.asarray(np.float32(read[0].scale) * np.asarray(weight.scale, np.float32), np.float32)

@@ -1,0 +1,188 @@
+"""`Recipe`: everything that was chosen for a network, as one value that is printed, saved, compared and rerun."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from workbench.messages import Notice, WorkbenchError
+from workbench.numerics.formats.catalogue import FORMATS
+from workbench.workflow.choice import Bound, TensorChoice
+from workbench.workflow.files import read_json, write_text
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field of one tensor that two recipes do not share; before or after is None where there is no entry."""
+
+    tensor: str
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.tensor}: {self.field} {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe(Mapping[str, TensorChoice]):
+    """Choices by tensor name; a tensor without an entry stays float. Every change gives a new recipe.
+
+    model_name, model_sha256: the file the choices were made for.
+    notices: remarks of the step that made it; they are neither compared nor saved.
+    """
+
+    model_name: str
+    model_sha256: str
+    choices: Mapping[str, TensorChoice] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+
+    def __getitem__(self, tensor: str) -> TensorChoice:
+        try:
+            return self.choices[tensor]
+        except KeyError:
+            raise KeyError(f"tensor {tensor!r} has no entry, it stays float") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.choices)
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recipe):
+            return NotImplemented
+        return self.model_sha256 == other.model_sha256 and dict(self.choices) == dict(other.choices)
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def __repr__(self) -> str:
+        formats = sorted({choice.format for choice in self.choices.values()})
+        return f"<Recipe for {self.model_name}: {len(self)} tensors as {', '.join(formats) or 'float'}>"
+
+    def with_choice(self, choice: TensorChoice) -> "Recipe":
+        """The recipe with this entry instead of the tensor's present one."""
+        return self.with_choices(choice)
+
+    def with_choices(self, *choices: TensorChoice) -> "Recipe":
+        """The recipe with several entries replaced or added."""
+        merged = {**self.choices, **{choice.tensor: choice for choice in choices}}
+        return Recipe(self.model_name, self.model_sha256, merged, self.notices)
+
+    def with_tensor(
+        self,
+        tensor: str,
+        *,
+        format: str | None = None,
+        low: Bound | None = None,
+        high: Bound | None = None,
+        method: str | None = None,
+        symmetric: bool | None = None,
+        axis: int | None = None,
+        block_size: int | None = None,
+        note: str | None = None,
+    ) -> "Recipe":
+        """The recipe with one tensor chosen anew; what is not given is kept from its present entry.
+
+        low, high: give both; floats, or float32 (groups,) with axis. A given range makes the method "hand", and
+        `symmetric` None then means the rule of `Quantizer.covering`. format "fp32" takes the entry out.
+        Raises WorkbenchError for an unknown format, a range that is none, or a new entry without a range.
+        """
+        if format is not None:
+            _ = FORMATS[format]
+        if format == "fp32":
+            return self.without(tensor)
+        present = self.choices.get(tensor)
+        if (low is None) != (high is None):
+            raise WorkbenchError(f"tensor {tensor!r}: low and high go together; give both")
+        if present is None and format is None:
+            raise WorkbenchError(f"tensor {tensor!r} has no entry yet; give format, low and high")
+        values = {} if present is None else {k: getattr(present, k) for k in TensorChoice.__dataclass_fields__}
+        values.update(tensor=tensor)
+        own_range = not FORMATS[format or values["format"]].has_scale
+        if low is not None:
+            values.update(low=low, high=high, symmetric=symmetric, method="hand", estimated=False)
+            if not np.ndim(low):
+                values.update(axis=None, block_size=None)
+        elif own_range and present is None:
+            largest = FORMATS[format or ""].largest
+            values.update(low=-largest, high=largest)
+        elif present is None:
+            raise WorkbenchError(f"tensor {tensor!r} has no range yet; give low and high with format {format!r}")
+        elif not own_range and not FORMATS[present.format].has_scale and low is None:
+            raise WorkbenchError(f"tensor {tensor!r} as {present.format} has no threshold; give low and high")
+        given = dict(format=format, method=method, symmetric=symmetric, axis=axis, block_size=block_size, note=note)
+        values.update({k: v for k, v in given.items() if v is not None})
+        if own_range:
+            largest = FORMATS[values["format"]].largest
+            values.update(method="own", low=-largest, high=largest, axis=None, block_size=None, symmetric=None)
+        return self.with_choice(TensorChoice(**values))
+
+    def without(self, *tensors: str) -> "Recipe":
+        """The recipe with these tensors left float."""
+        kept = {name: choice for name, choice in self.choices.items() if name not in tensors}
+        return Recipe(self.model_name, self.model_sha256, kept, self.notices)
+
+    def diff(self, other: "Recipe") -> tuple[Difference, ...]:
+        """What changes from this recipe to the other, tensor by tensor, field by field."""
+        differences = []
+        for tensor in dict.fromkeys([*self, *other]):
+            before = self.choices[tensor].to_json() if tensor in self else None
+            after = other.choices[tensor].to_json() if tensor in other else None
+            if before is None or after is None:
+                formats = (entry["format"] if entry else None for entry in (before, after))
+                differences.append(Difference(tensor, "format", *formats))
+            else:
+                changed = (k for k in before if before[k] != after[k])
+                differences.extend(Difference(tensor, k, before[k], after[k]) for k in changed)
+        return tuple(differences)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One record a tensor: name, format, method, range, scale, zero point, grouping."""
+        return [{"tensor": name, **choice.to_json()} for name, choice in self.choices.items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "workbench_recipe": VERSION,
+            "model": {"name": self.model_name, "sha256": self.model_sha256},
+            "tensors": {name: choice.to_json() for name, choice in self.choices.items()},
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> "Recipe":
+        """The inverse of `to_json`; WorkbenchError naming the field that is wrong."""
+        if not isinstance(document, dict) or "workbench_recipe" not in document:
+            raise WorkbenchError("this is no recipe: the field 'workbench_recipe' is missing")
+        if document["workbench_recipe"] != VERSION:
+            raise WorkbenchError(
+                f"recipe version {document['workbench_recipe']!r} is not known; this workbench reads version {VERSION}"
+            )
+        about, tensors = document.get("model"), document.get("tensors")
+        if not isinstance(about, dict) or not all(isinstance(about.get(k), str) for k in ("name", "sha256")):
+            raise WorkbenchError("field 'model' must hold the texts 'name' and 'sha256'")
+        if not isinstance(tensors, dict):
+            raise WorkbenchError("field 'tensors' must map tensor names to choices")
+        choices = {name: TensorChoice.from_json(name, entry) for name, entry in tensors.items()}
+        return cls(about["name"], about["sha256"], choices)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the recipe as JSON: to a temporary file first, then moved into place. Returns the path."""
+        return write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Recipe":
+        """Read a saved recipe; WorkbenchError naming file and field where it is none."""
+        try:
+            return cls.from_json(read_json(path))
+        except WorkbenchError as error:
+            raise WorkbenchError(f"{path}: {error}") from None
