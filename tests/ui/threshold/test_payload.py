@@ -1,0 +1,137 @@
+"""From a subject to what is sent: small, complete, and not made twice."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.ui.threshold.tensors import channels, tensors
+from workbench.messages import WorkbenchError
+from workbench.numerics.errors.divergence import kl_divergence
+from workbench.numerics.errors.expected import expected_error
+from workbench.numerics.formats.catalogue import FORMATS
+from workbench.numerics.quantizer import Quantizer
+from workbench.numerics.statistics.histogram import Histogram
+from workbench.numerics.statistics.linear_histogram import LinearHistogram
+from workbench.numerics.statistics.sorted_sums import SortedSums
+from workbench.ui.charts.magnitude import Magnitudes
+from workbench.ui.threshold.curves import curves_of
+from workbench.ui.threshold.payload import payload_of
+from workbench.ui.threshold.subject import Subject
+
+VALUES = tensors(50_000)
+
+
+def subject(values, format, symmetric=True, share=1.0, **more):
+    distribution = values if hasattr(values, "cells") else SortedSums.of(values)
+    low, high = share * min(distribution.low, 0), share * max(distribution.high, 0)
+    if symmetric:
+        low, high = -share * distribution.absmax, share * distribution.absmax
+    quantizer = Quantizer.covering(format, low, high, symmetric=symmetric)
+    error = expected_error(distribution, quantizer)
+    return Subject("name", "caption", distribution, None, quantizer, symmetric, error, low=low, high=high, **more)
+
+
+@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "affine"])
+@pytest.mark.parametrize("kind", [SortedSums, Histogram])
+def test_every_format_has_a_payload_below_the_limit(format, symmetric, kind):
+    payload = payload_of(subject(kind.of(VALUES["laplace"]), format, symmetric))
+    text = json.dumps(payload.meta, allow_nan=False)
+    assert len(payload.data) + len(text) < 150_000
+    assert payload.meta["kind"] == {"fp32": "float", "fp16": "own_range", "bf16": "own_range"}.get(format, "handles")
+    for offset, length, dtype in payload.meta["arrays"].values():
+        assert offset % 8 == 0 and offset + length * np.dtype(dtype).itemsize <= len(payload.data)
+
+
+def test_handles_stand_where_the_range_is():
+    meta = payload_of(subject(VALUES["laplace"], "int8", share=0.5)).meta
+    absmax = float(np.abs(VALUES["laplace"]).max())
+    assert meta["symmetric"] and meta["range"]["high"] == pytest.approx(absmax / 2) == -meta["range"]["low"]
+    assert meta["limits"]["high"] == pytest.approx(absmax) == meta["whole"]["high"]
+    without = subject(VALUES["laplace"], "int8", share=0.5)
+    meta = payload_of(Subject("a", "b", without.distribution, None, without.quantizer, True)).meta
+    assert meta["range"]["high"] == pytest.approx(absmax / 2, rel=1e-6)
+    meta = payload_of(subject(VALUES["relu"], "uint8", symmetric=False)).meta
+    assert not meta["symmetric"] and meta["range"]["low"] == meta["limits"]["low"] == 0
+
+
+def test_an_unsigned_mirrored_range_starts_at_zero():
+    distribution = SortedSums.of(VALUES["relu"])
+    quantizer = Quantizer.covering("uint8", 0, 2, symmetric=True)
+    meta = payload_of(Subject("a", "b", distribution, None, quantizer, True)).meta
+    assert meta["one_sided"] and meta["range"] == {"low": 0.0, "high": pytest.approx(2)}
+
+
+def test_what_is_known_is_not_made_again():
+    first = payload_of(subject(VALUES["laplace"], "int8"))
+    moved = payload_of(subject(first.subject.distribution, "int8", share=0.4), first)
+    assert moved.data is first.data and moved.chart is first.chart
+    assert moved.meta["range"] != first.meta["range"] and moved.meta["error"] != first.meta["error"]
+    same_again = payload_of(subject(VALUES["laplace"].copy(), "int8", share=0.4), first)
+    assert same_again.data is first.data
+    other = payload_of(subject(VALUES["gaussian"], "int8"), first)
+    assert other.data != first.data
+    affine = payload_of(subject(first.subject.distribution, "int8", symmetric=False))
+    moved = payload_of(subject(first.subject.distribution, "int8", symmetric=False, share=0.4), affine)
+    assert moved.data is affine.data and moved.chart is not affine.chart  # its curves depend on the other handle
+
+
+@pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "affine"])
+def test_curves_are_the_figures_at_their_places(symmetric):
+    given = subject(VALUES["laplace"], "int8", symmetric, share=0.6)
+    curves, _ = curves_of(given, None)
+    low, high = given.span
+    for i in range(3, curves.at.size, 17):
+        at = curves.at[i]
+        ends = (-at, at) if symmetric else (at, high) if at < 0 else (low, at)
+        quantizer = Quantizer.covering("int8", *ends, symmetric=symmetric)
+        exact = expected_error(given.distribution, quantizer)
+        assert curves.mse[i] == pytest.approx(exact.mse, rel=1e-9)
+        assert curves.clipping[i] == pytest.approx(exact.clipping_mse, rel=1e-9, abs=1e-18)
+        assert curves.kl[i] == pytest.approx(kl_divergence(given.distribution, quantizer), rel=1e-9)
+    place, least = curves.least(curves.mse)
+    assert place.size == (1 if symmetric else 2) and least.min() == np.nanmin(curves.mse)
+
+
+def test_curves_of_thousands_of_levels_are_close():
+    given = subject(VALUES["laplace"], "int16")
+    curves, _ = curves_of(given, None)
+    for i in range(0, curves.at.size, 25):
+        quantizer = Quantizer.covering("int16", -curves.at[i], curves.at[i], symmetric=True)
+        exact = expected_error(given.distribution, quantizer)
+        assert curves.mse[i] == pytest.approx(exact.mse, rel=0.02)
+        assert curves.kl[i] == pytest.approx(exact.kl, abs=1e-9)
+
+
+def test_groups_without_a_common_share_say_so():
+    array = channels()
+    largest = np.abs(array).max(axis=1)
+    own = largest * np.linspace(0.5, 1.0, largest.size, dtype=np.float32)
+    quantizer = Quantizer.covering("int8", -own, own, symmetric=True, axis=0)
+    meta = payload_of(Subject("w", "c", None, array, quantizer, True)).meta
+    assert meta["groups"] == {"n": 48, "name": "channel", "least": pytest.approx(0.5), "most": pytest.approx(1.0)}
+    assert meta["range"]["high"] == pytest.approx(0.75, abs=0.02) and meta["n"] == array.size
+
+
+def test_odd_tensors_are_shown_too():
+    empty = SortedSums.of([np.nan, np.inf])
+    meta = payload_of(Subject("a", "b", empty, None, Quantizer.covering("int8", -1, 1), True)).meta
+    assert (meta["kind"], meta["words"]) == ("float", "there is no finite value")
+    zeros = payload_of(subject(np.zeros(4), "int8")).meta
+    assert (zeros["kind"], zeros["words"]) == ("float", "every value is 0: there is nothing to clip")
+    assert payload_of(Subject("a", "b", empty)).meta["words"] == "float32: nothing is quantized"
+    given = LinearHistogram(np.array([1.0, 5, 9, 5, 1]), np.linspace(-2, 2, 6))
+    assert payload_of(subject(given, "int4")).meta["kind"] == "handles"
+    infinite = payload_of(subject(np.array([1e6, 1.0]), "fp16"))
+    assert infinite.meta["error"]["mse"] == "inf" and isinstance(infinite.chart, Magnitudes)
+    assert payload_of(subject(np.arange(1, 11), "int4")).meta["one_by_one"]
+    assert not payload_of(subject(np.arange(1, 300), "int4")).meta["one_by_one"]
+
+
+def test_a_subject_needs_values():
+    with pytest.raises(WorkbenchError, match="'w' has neither a distribution nor values"):
+        Subject("w", "", None)
+    quantizer = Quantizer.covering("int8", -np.ones(2), np.ones(2), symmetric=True, axis=0)
+    with pytest.raises(WorkbenchError, match="'w' is quantized in groups, which needs its values"):
+        Subject("w", "", SortedSums.of([1.0]), None, quantizer)

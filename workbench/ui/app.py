@@ -1,0 +1,136 @@
+"""`App`: the workbench itself. Panels around the draggable plot, all of one `Study`."""
+
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import ipywidgets
+
+from workbench.models.model import Model
+from workbench.ui.panels.choice import ChoicePanel
+from workbench.ui.panels.exporting import ExportPanel
+from workbench.ui.panels.header import HeaderPanel
+from workbench.ui.panels.inputs import InputsPanel
+from workbench.ui.panels.layers import LayersPanel
+from workbench.ui.panels.network import NetworkPanel
+from workbench.ui.panels.numbers import NumbersPanel
+from workbench.ui.panels.tabs import TabsPanel
+from workbench.ui.panels.tour import TourPanel
+from workbench.ui.running_cell import RunningCell, running_cell
+from workbench.ui.study import Study
+from workbench.ui.subjects import subject_of
+from workbench.ui.threshold.subject import Subject
+from workbench.ui.threshold.widget import ThresholdPlot
+from workbench.ui.words import method_of_title
+from workbench.workflow.choice import Bound
+from workbench.workflow.opening import load
+from workbench.workflow.recipe import Recipe
+
+_of_cells: "WeakValueDictionary[str, App]" = WeakValueDictionary()
+
+
+class App(ipywidgets.Box):
+    """The quantization workbench for one model.
+
+    model: Model, or the path of an ONNX file. data: for calibration, anything `calibrate` takes; None without.
+    evaluation: data for the network's figures (default: `data`). labels: class indices (samples,) of the evaluation
+    data, for accuracy. autosave: folder for choices, which the same cell reads again; None writes nothing.
+    Raises WorkbenchError for a broken file and for data that do not fit the model.
+
+    Weights are there at once; calibration, default choices and network figures follow in the background.
+    `app.study` holds everything and has a verb for every click; `app.recipe` is what was chosen so far.
+    """
+
+    def __init__(
+        self,
+        model: Model | str | Path,
+        data: Any = None,
+        *,
+        evaluation: Any = None,
+        labels: Any = None,
+        autosave: str | Path | None = "workbench-autosave",
+    ) -> None:
+        cell = running_cell()
+        _end_earlier(cell)
+        opened = model if isinstance(model, Model) else load(model)
+        self.study = Study(opened, data, evaluation=evaluation, labels=labels, autosave=autosave)
+        self.study.start()
+        self._cell, self._subject = cell, subject_of(opened, self.study.state)
+        self.plot = ThresholdPlot(self._subject)
+        tensor = ipywidgets.Box([TabsPanel(self.study), self.plot])
+        choice = ipywidgets.Box([ChoicePanel(self.study), NumbersPanel()])
+        rooms = {
+            "header": HeaderPanel(self.study),
+            "layers": LayersPanel(self.study),
+            "tensor": tensor,
+            "choice": choice,
+            "network": NetworkPanel(self.study),
+            "inputs": InputsPanel(self.study),
+            "export": ExportPanel(self.study),
+            "tour": TourPanel(self.study),
+        }
+        for name, widget in rooms.items():
+            widget.add_class(f"wb-room-{name}")
+        super().__init__(tuple(rooms.values()), _dom_classes=("workbench-app", "wb-shell"))
+        self._parts = (*tensor.children, *choice.children, tensor, choice, *rooms.values())
+        self.plot.on_commit(self._commit)
+        self.plot.on_adopt(self._adopt)
+        self.study.observe(self._moved, "moment")
+        if cell is not None:
+            _of_cells[cell.cell] = self
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was chosen so far."""
+        return self.study.state.recipe
+
+    def close(self) -> None:
+        """End background work, save, and take the app off the page."""
+        if hasattr(self, "_parts"):  # not where the model or the data were refused
+            self.study.close()
+            for part in self._parts:
+                part.close()
+        super().close()
+
+    def _moved(self, change: Any) -> None:
+        new, old = change["new"], change["old"]
+        parts = ("selected", "layer", "recipe", "calibration", "errors", "details")
+        if old is not None and all(getattr(new, part) is getattr(old, part) for part in parts):
+            return
+        subject = subject_of(self.study.model, new)
+        if subject is not None and not _same(subject, self._subject):
+            self._subject = subject
+            self.plot.show(subject)
+
+    def _commit(self, low: Bound, high: Bound) -> None:
+        self.study.outbox.join()
+        try:
+            self.study.set_range(self.study.state.selected, low, high)
+        except Exception as error:  # a callback's traceback would go to a log that nobody reads
+            self.study.report_trouble("verb", str(error))
+
+    def _adopt(self, title: str) -> None:
+        self.study.outbox.join()
+        try:
+            self.study.set_method(self.study.state.selected, method_of_title(title))
+        except Exception as error:  # as above
+            self.study.report_trouble("verb", str(error))
+
+
+def _same(new: Subject, old: Subject | None) -> bool:
+    """Whether two subjects would be drawn alike: all parts are values that do not change."""
+    if old is None:
+        return False
+    same_values = ("caption", "title", "symmetric", "marks")
+    same_things = ("distribution", "array", "quantizer", "error", "reference")
+    return all(getattr(new, field) == getattr(old, field) for field in same_values) and all(
+        getattr(new, field) is getattr(old, field) for field in same_things
+    )
+
+
+def _end_earlier(cell: RunningCell | None) -> None:
+    """The same cell run again replaces its app: the earlier one saves and gives its file back."""
+    earlier = None if cell is None else _of_cells.get(cell.cell)
+    if cell is not None and earlier is not None and earlier._cell is not None and earlier._cell.run != cell.run:
+        earlier.close()
+        _of_cells.pop(cell.cell, None)

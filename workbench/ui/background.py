@@ -1,0 +1,223 @@
+"""`Background`: which work follows from which change, and where its results go."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from workbench.messages import Notice
+from workbench.models.model import Model
+from workbench.ui.autosave import Autosave, Saved
+from workbench.ui.books import ChoiceBook, ErrorBook, source_of
+from workbench.ui.core import Core
+from workbench.ui.history import changed_tensors
+from workbench.ui.jobs import (
+    Counted,
+    Network,
+    calibration_job,
+    default_choices,
+    details_job,
+    errors_job,
+    layer_tensors,
+)
+from workbench.ui.state import State, TensorDetails
+from workbench.ui.worker import Request
+from workbench.workflow.choice import TensorChoice
+from workbench.workflow.choose import weight_names
+from workbench.workflow.data import as_batches
+from workbench.workflow.recipe import Recipe
+
+AT_ONCE = 0.5  # seconds given to default choices of weights before the first picture
+DETAILS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NETWORK, CALIBRATION = range(1, 8)  # urgency
+
+
+class Background(Core):
+    """The work behind a `Study`: calibration, defaults, errors of all tensors, network figures, autosave."""
+
+    def __init__(
+        self,
+        model: Model,
+        data: Any = None,
+        *,
+        evaluation: Any = None,
+        labels: Any = None,
+        autosave: str | Path | None = None,
+    ) -> None:
+        super().__init__(model, Recipe(model.name, model.sha256))
+        self.choices, self.errors = ChoiceBook(model), ErrorBook(model)
+        judged = data if evaluation is None else evaluation
+        self.labels = getattr(judged, "labels", None) if labels is None else labels
+        self.data = None if data is None else as_batches(model, data)
+        self.evaluation = None if judged is None else self.data if judged is data else as_batches(model, judged)
+        self._network = Network(model, self.evaluation, self.labels) if self.evaluation is not None else None
+        self._judged = judged
+        self._names = layer_tensors(model)
+        self._weights = set(weight_names(model))
+        self.autosave = Autosave(autosave, model)
+        self._open()
+
+    def _open(self) -> None:
+        """Begin with what was saved, or empty; select the first layer."""
+        saved = self.autosave.read(self.model)
+        notices = (*self.model.notices, *self.autosave.notices)
+        for batches in dict.fromkeys(id(b) for b in (self.data, self.evaluation) if b is not None):
+            notices += next(b.notices for b in (self.data, self.evaluation) if id(b) == batches)  # type: ignore[union-attr]
+        self.autosave.said = self.say
+        state = dataclasses.replace(self.state, notices=tuple(dict.fromkeys(notices)))
+        if saved is not None:
+            state = dataclasses.replace(
+                state, recipe=saved.recipe, history=saved.history, decided=saved.decided, whole=saved.whole
+            )
+        first = next((n for n in self._names if n in self._weights), next(iter(self._names), ""))
+        selected = saved.selected if saved is not None and saved.selected in self._names else first
+        readers = [each.name for each in self.model.layers if selected in (each.weight, *each.inputs)]
+        layer = saved.layer if saved is not None and saved.layer in readers else next(iter(readers), "")
+        self.update(lambda _: dataclasses.replace(state, selected=selected, layer=layer))
+
+    def start(self) -> None:
+        """Begin the work that needs nobody: default choices, the check of the inputs, calibration.
+
+        Weights that can be chosen in half a second are chosen before this returns, so that a first picture is whole.
+        """
+        if not self.state.whole:
+            names = [n for n in self._names if n in self._weights and n not in self.state.recipe]
+            end, at_once = time.monotonic() + AT_ONCE, []
+            while names and time.monotonic() < end:
+                at_once += default_choices(self.choices, self.model, None, [names.pop(0)])[0]
+            self.update(lambda s: with_defaults(s, at_once))
+            if names:
+                rest = names
+
+                def weights(turn: Any) -> Any:
+                    return default_choices(self.choices, self.model, None, rest, turn)
+
+                self.worker.submit(Request("weights", weights, "choosing ranges of weights", WEIGHTS))
+            elif self.data is None:
+                self.update(lambda s: dataclasses.replace(s, whole=True))
+        if self._judged is not None:
+            judged, labels = self._judged, self.labels
+
+            def look(_turn: Any) -> Any:
+                from workbench.workflow.check_inputs import check_inputs
+
+                return check_inputs(self.model, judged, labels)
+
+            self.worker.submit(Request("input", look, "looking at the data", INPUT))
+        if self.data is not None:
+            batches = self.data
+            self.worker.submit(
+                Request("calibration", lambda t: calibration_job(self.model, batches, t), "calibrating", CALIBRATION)
+            )
+        with self._lock:
+            for request in (self._errors_request(self.state), self._details_request(self.state)):
+                self.worker.submit(request)
+
+    def close(self) -> None:
+        """Stop background work, write what is not saved yet and let another App have the file."""
+        super().close()
+        self.autosave.close()
+
+    def taken(self, state: State, topic: str, value: Any) -> State:
+        """The state with a result put in."""
+        if topic == "calibration":
+            counted: Counted = value
+            notices = tuple(dict.fromkeys((*state.notices, *counted.calibration.notices)))
+            done = counted.done == counted.total
+            return dataclasses.replace(state, calibration=counted.calibration, calibrated=done, notices=notices)
+        if topic in ("weights", "defaults"):
+            choices, left_out = value
+            state = with_defaults(state, choices)
+            notices = state.notices + tuple(Notice("range", words) for words in left_out)
+            return dataclasses.replace(state, notices=notices, whole=topic == "defaults" or self.data is None)
+        if topic == "errors":
+            current = {name: error for name, error in value.items() if self._known(state, name) is not None}
+            return dataclasses.replace(state, errors={**state.errors, **current})
+        if topic == "details":
+            details: TensorDetails = value
+            same = details.tensor == state.selected and details.choice is state.recipe.choices.get(details.tensor)
+            return dataclasses.replace(state, details=details) if same else state
+        if topic == "network":
+            return dataclasses.replace(state, measured=value) if value.recipe is state.recipe else state
+        field = {"input": "input_report", "export": "exported"}[topic]
+        return dataclasses.replace(state, **{field: value})
+
+    def consistent(self, old: State, new: State) -> State:
+        """`new` without errors of choices that are gone, and with the selected tensor's own."""
+        if new.calibration is not old.calibration:
+            touched = [name for name in self._names if name not in self._weights]
+        else:
+            touched = list(changed_tensors(old.recipe, new.recipe)) if new.recipe is not old.recipe else []
+        if touched or new.selected != old.selected:
+            errors = dict(new.errors)
+            for name in (*touched, new.selected):
+                if name:
+                    known = self._known(new, name)
+                    errors.pop(name, None)
+                    if known is not None:
+                        errors[name] = known
+            new = dataclasses.replace(new, errors=errors)
+        details = new.details
+        if details is not None and details.tensor != new.selected:
+            new = dataclasses.replace(new, details=None)
+        if new.decided and (new.recipe is not old.recipe or new.selected != old.selected):
+            self.autosave.later(Saved(new.recipe, new.history, new.selected, new.layer, new.decided, new.whole))
+        return new
+
+    def wanted(self, old: State, new: State) -> list[Request]:
+        """What a change calls for."""
+        requests = []
+        recipe_changed, data_changed = new.recipe is not old.recipe, new.calibration is not old.calibration
+        if recipe_changed or data_changed:
+            requests.append(self._errors_request(new))
+        if new.selected and (
+            new.selected != old.selected
+            or new.recipe.choices.get(new.selected) is not old.recipe.choices.get(new.selected)
+            or (data_changed and new.selected not in self._weights)
+        ):
+            requests.append(self._details_request(new))
+        if new.calibrated and not old.calibrated and not new.whole:
+            calibration, present = new.calibration, new.recipe
+            names = [n for n in self.model.observed if n not in present and n not in new.decided]
+
+            def defaults(turn: Any) -> Any:
+                return default_choices(self.choices, self.model, calibration, names, turn)
+
+            requests.append(Request("defaults", defaults, "choosing ranges of activations", DEFAULTS))
+        ready = new.calibrated and new.whole
+        if self._network is not None and ready and (recipe_changed or not (old.calibrated and old.whole)):
+            network, recipe = self._network, new.recipe
+            requests.append(Request("network", lambda t: network.compare(recipe, t), "updating", NETWORK))
+        return requests
+
+    def _errors_request(self, state: State) -> Request:
+        recipe, calibration, names = state.recipe, state.calibration, self._names
+
+        def errors(turn: Any) -> Any:
+            return errors_job(self.errors, self.model, recipe, calibration, names, turn)
+
+        return Request("errors", errors, urgency=ERRORS)
+
+    def _details_request(self, state: State) -> Request:
+        recipe, calibration, name = state.recipe, state.calibration, state.selected
+
+        def details(turn: Any) -> Any:
+            return details_job(self.choices, self.model, recipe, calibration, name, turn)
+
+        return Request("details", details, urgency=DETAILS)
+
+    def _known(self, state: State, name: str) -> Any:
+        source = source_of(self.model, state.calibration, name)
+        return self.errors.known(name, state.recipe.choices.get(name), source)
+
+
+def with_defaults(state: State, choices: list[TensorChoice]) -> State:
+    """Default choices put into the present recipe and every recipe of the history, where nobody has decided."""
+
+    def filled(recipe: Recipe) -> Recipe:
+        new = [c for c in choices if c.tensor not in recipe and c.tensor not in state.decided]
+        return recipe.with_choices(*new) if new else recipe
+
+    recipe = filled(state.recipe)
+    if recipe is state.recipe:
+        return state
+    return dataclasses.replace(state, recipe=recipe, history=state.history.mapped(filled))

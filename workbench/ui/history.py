@@ -1,0 +1,92 @@
+"""`History`: what can be undone and redone, as a value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.messages import WorkbenchError
+from workbench.workflow.choice import TensorChoice
+from workbench.workflow.recipe import Recipe
+
+LIMIT = 200  # steps; each holds references to the same choices, so a step costs what it changed
+
+
+@dataclass(frozen=True)
+class History:
+    """Recipes before and after the present one. past: oldest first. future: the next redo first."""
+
+    past: tuple[Recipe, ...] = ()
+    future: tuple[Recipe, ...] = ()
+
+    def after_change(self, present: Recipe) -> "History":
+        """`present` is about to be replaced; what had been undone is given up."""
+        return History((*self.past, present)[-LIMIT:])
+
+    def undone(self, present: Recipe) -> tuple[Recipe, "History"]:
+        """(the recipe before, the history then). Raises WorkbenchError where nothing is left to undo."""
+        if not self.past:
+            raise WorkbenchError("there is nothing to undo; this is the recipe the work began with")
+        return self.past[-1], History(self.past[:-1], (present, *self.future))
+
+    def redone(self, present: Recipe) -> tuple[Recipe, "History"]:
+        """(the recipe that was undone last, the history then). Raises WorkbenchError where there is none."""
+        if not self.future:
+            raise WorkbenchError("there is nothing to redo; nothing was undone since the last change")
+        return self.future[0], History((*self.past, present), self.future[1:])
+
+    def mapped(self, change: Callable[[Recipe], Recipe]) -> "History":
+        """Every recipe replaced by change(recipe)."""
+        return History(tuple(map(change, self.past)), tuple(map(change, self.future)))
+
+    def to_json(self, present: Recipe) -> dict[str, Any]:
+        """Steps away from `present`, each as the entries that differ; small however large the recipes are."""
+        undo, redo = [], []
+        recipe = present
+        for earlier in reversed(self.past):
+            undo.append(step_between(recipe, earlier))
+            recipe = earlier
+        recipe = present
+        for later in self.future:
+            redo.append(step_between(recipe, later))
+            recipe = later
+        return {"undo": undo, "redo": redo}
+
+    @classmethod
+    def from_json(cls, document: Any, present: Recipe) -> "History":
+        """The inverse of `to_json`. Raises WorkbenchError where it is something else."""
+        if not isinstance(document, dict) or not all(isinstance(document.get(k), list) for k in ("undo", "redo")):
+            raise WorkbenchError("field 'history' must hold the lists 'undo' and 'redo'")
+        past, future = [], []
+        recipe = present
+        for step in document["undo"]:
+            recipe = stepped(recipe, step)
+            past.append(recipe)
+        recipe = present
+        for step in document["redo"]:
+            recipe = stepped(recipe, step)
+            future.append(recipe)
+        return cls(tuple(reversed(past)), tuple(future))
+
+
+def changed_tensors(before: Recipe, after: Recipe) -> tuple[str, ...]:
+    """Names whose entries differ, in the order of the recipes."""
+    names = dict.fromkeys([*before, *after])
+    return tuple(n for n in names if not _same(before.choices.get(n), after.choices.get(n)))
+
+
+def _same(one: TensorChoice | None, other: TensorChoice | None) -> bool:
+    return one is other or (one is not None and other is not None and one == other)
+
+
+def step_between(before: Recipe, after: Recipe) -> dict[str, Any]:
+    """Tensor name -> its entry in `after`, None where it has none; only where the two differ."""
+    entries = {name: after.choices.get(name) for name in changed_tensors(before, after)}
+    return {name: None if entry is None else entry.to_json() for name, entry in entries.items()}
+
+
+def stepped(recipe: Recipe, step: Any) -> Recipe:
+    """The recipe with the entries of a step put in or, where None, taken out."""
+    if not isinstance(step, Mapping):
+        raise WorkbenchError(f"a step of the history must map tensor names to entries, got {step!r:.80}")
+    added = [TensorChoice.from_json(name, entry) for name, entry in step.items() if entry is not None]
+    return recipe.without(*(name for name, entry in step.items() if entry is None)).with_choices(*added)

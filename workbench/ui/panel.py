@@ -1,0 +1,92 @@
+"""`Panel`: what every panel of the app is: a widget around one study that shows a moment and sends verbs."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from workbench.messages import WorkbenchError
+from workbench.ui.state import State
+from workbench.ui.study import Study
+
+log = logging.getLogger("workbench")
+PANELS = Path(__file__).parent / "panels"
+
+
+def script(name: str) -> str:
+    """The JavaScript of a panel, with what all panels share before it."""
+    return "\n".join((PANELS / each).read_text(encoding="utf-8") for each in ("dom.js", name))
+
+
+def styles(*names: str) -> str:
+    """Style sheets of this folder, one after the other."""
+    return "\n".join((PANELS.parent / name).read_text(encoding="utf-8") for name in names)
+
+
+class Panel(anywidget.AnyWidget):
+    """A part of the app. It reads `study.state` and calls verbs of `study`, nothing else.
+
+    Subclasses give `look(state)`, the JSON that their script shows, and methods `on_<kind>(content)` for the messages
+    that it sends. `parts` names the fields of `State` that matter; only a change of those is looked at.
+    """
+
+    view = traitlets.Dict().tag(sync=True)
+    parts: tuple[str, ...] = ()
+
+    def __init__(self, study: Study, **traits: Any) -> None:
+        self.study = study
+        self._seen = study.state
+        self._watching = False
+        super().__init__(view=self.look(study.state), **traits)
+        study.observe(self._moved, "moment")
+        self._watching = True
+        self.on_msg(self._hear)
+
+    def look(self, state: State) -> dict[str, Any]:
+        """What the script shows of a moment, as JSON values."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show the present moment again."""
+        self._seen = self.study.state
+        self.view = self.look(self._seen)
+
+    def close(self) -> None:
+        """Take the panel off the page; it hears nothing any more."""
+        if self._watching:
+            self._watching = False
+            self.study.unobserve(self._moved, "moment")
+        super().close()
+
+    def _moved(self, change: Any) -> None:
+        new: State = change["new"]
+        old, self._seen = self._seen, new
+        if any(getattr(new, part) is not getattr(old, part) for part in self.parts):
+            self.guarded(lambda: self.moved(new))
+
+    def moved(self, state: State) -> None:
+        """Something in `parts` changed."""
+        self.view = self.look(state)
+
+    def guarded(self, call: Callable[[], Any]) -> None:
+        """Make a call; what goes wrong is shown in the status line instead of vanishing in a thread."""
+        try:
+            call()
+        except WorkbenchError as error:
+            self.study.report_trouble("verb", str(error))
+        except Exception as error:  # a callback's traceback would go to a log that nobody reads
+            log.exception("%s failed", type(self).__name__)
+            self.study.report_trouble("verb", f"{type(self).__name__} stopped. {type(error).__name__}: {error}")
+
+    def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self.study.outbox.join()  # results may come by this thread's loop while a cell keeps the kernel's own busy
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if kind == "hello":  # an answer moves this comm to the subshell: callbacks no longer wait for a running cell
+            self.send({"kind": "hello"})
+            return
+        handler = getattr(self, f"on_{kind}", None) if isinstance(kind, str) else None
+        if handler is not None:
+            self.guarded(lambda: handler(content))

@@ -1,0 +1,1 @@
+"""Panels: each is one widget around one `Study`; none imports another."""

@@ -1,0 +1,71 @@
+// What all panels share. Text that comes from a model goes in as textContent only.
+
+function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+// Write only what differs: the browser lays out nothing anew and a reader's selection stays.
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function attr(element, name, value) {
+  if (value === null || value === undefined || value === false) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value === true ? "" : String(value));
+}
+
+const MINUS = "\u2212";
+const number = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
+
+function decibels(value) {
+  const x = number(value);
+  if (x === null || x === undefined) return "–";
+  if (!Number.isFinite(x)) return x > 0 ? "exact" : "overflow";
+  return x.toFixed(1).replace("-", MINUS);
+}
+
+function percent(share, digits = 1) {
+  return share === null || share === undefined ? "–" : (100 * share).toFixed(digits);
+}
+
+// The panel's root. Keys pressed in it are its own: JupyterLab looks for this attribute before it takes a shortcut.
+function rootOf(el, className, label) {
+  const root = h("section", { class: className, "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  el.append(root);
+  return root;
+}
+
+const appOf = (element) => element.closest(".workbench-app");
+
+// A message that is answered moves the panel's comm off the queue behind running cells.
+function sayHello(model, signal) {
+  const timer = setTimeout(() => model.send({ kind: "hello" }), 1000);
+  signal?.addEventListener("abort", () => clearTimeout(timer));
+}
+
+function listen(model, name, callback, signal) {
+  model.on(name, callback);
+  signal?.addEventListener("abort", () => model.off(name, callback));
+}
+
+// A select whose options are [{value, title, disabled, why}]; rebuilt only when they change.
+function fillSelect(select, options, value) {
+  const key = JSON.stringify(options);
+  if (select.dataset.options !== key) {
+    select.dataset.options = key;
+    select.replaceChildren(
+      ...options.map((o) => h("option", { value: o.value, text: o.title, title: o.why, disabled: Boolean(o.disabled) })),
+    );
+  }
+  if (select.value !== value) select.value = value;
+}

@@ -1,0 +1,60 @@
+"""`HeaderPanel`: the model, its size, what the network's output has become, undo, redo, export."""
+
+from typing import Any
+
+from workbench.ui.jobs import size_bytes
+from workbench.ui.panel import Panel, script, styles
+from workbench.ui.state import State
+from workbench.ui.study import Study
+from workbench.ui.words import parameters, plain
+
+
+class HeaderPanel(Panel):
+    """One line above everything; also brings the style sheet of the app."""
+
+    _esm = script("header.js")
+    _css = styles("app.css", "shell.css")
+    parts = ("recipe", "history", "measured", "activity", "progress", "trouble", "calibrated", "calibration")
+
+    def __init__(self, study: Study) -> None:
+        self._sizes: tuple[object, tuple[int, int]] | None = None
+        super().__init__(study)
+
+    def look(self, state: State) -> dict[str, Any]:
+        model = self.study.model
+        if self._sizes is None or self._sizes[0] is not state.recipe:
+            self._sizes = (state.recipe, size_bytes(model, state.recipe))
+        float_size, chosen_size = self._sizes[1]
+        view: dict[str, Any] = {
+            "model": model.name,
+            "n_layers": len(model.layers),
+            "parameters": parameters(model.n_parameters),
+            "float_kb": float_size / 1000,
+            "chosen_kb": chosen_size / 1000,
+            "can_undo": state.can_undo,
+            "can_redo": state.can_redo,
+            "activity": state.activity,
+            "progress": state.progress,
+            "trouble": state.latest_trouble,
+            "updating": state.updating,
+            "has_data": self.study.evaluation is not None,
+            "output": None,
+        }
+        if state.comparison is not None:
+            name, error = next(iter(state.comparison.outputs.items()))
+            view["output"] = {
+                "name": name,
+                "sqnr_db": plain(error.sqnr_db),
+                "agreement": plain(error.agreement),
+                "accuracy": plain(error.accuracy),
+                "float_accuracy": plain(error.float_accuracy),
+                "interval": error.accuracy_interval,
+                "n": state.comparison.n_samples,
+            }
+        return view
+
+    def on_undo(self, _content: Any) -> None:
+        self.study.undo()
+
+    def on_redo(self, _content: Any) -> None:
+        self.study.redo()

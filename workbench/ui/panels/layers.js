@@ -1,0 +1,160 @@
+// The list of layers: virtual rows, sorted and searched here, selected by mouse and keyboard.
+
+const ROW = 24;
+const SPARE = 8;
+
+// "conv op:Conv sqnr<30 int8": words in the name, operator, bounds on SQNR, a format.
+function matcher(text) {
+  const tests = [];
+  for (const token of text.trim().toLowerCase().split(/\s+/).filter(Boolean)) {
+    const bound = token.match(/^sqnr([<>])=?(-?[\d.]+)$/);
+    if (bound) tests.push((row) => row[4] !== null && (bound[1] === "<" ? number(row[4]) < +bound[2] : number(row[4]) > +bound[2]));
+    else if (token.startsWith("op:")) tests.push((row) => row[1].toLowerCase().includes(token.slice(3)));
+    else tests.push((row) => row[0].toLowerCase().includes(token) || row[1].toLowerCase() === token || row[2] === token || row[3] === token);
+  }
+  return (row) => tests.every((test) => test(row));
+}
+
+function chip(text, title) {
+  return h("span", { class: text === "fp32" ? "wb-chip wb-chip-float" : "wb-chip", text: text === "fp32" ? "float" : text, title });
+}
+
+function render({ model, el, signal }) {
+  const root = rootOf(el, "wb-layers", "layers");
+  const count = h("span", { class: "wb-muted" });
+  const search = h("input", { class: "wb-input", type: "search", placeholder: "Search, or op:Conv sqnr<30", "aria-label": "search layers", spellcheck: "false" });
+  const columns = [["layer", 0, "layer"], ["weight", 2, "w"], ["activ.", 3, "act"], ["SQNR dB", 4, "dB"]];
+  const head = h("div", { class: "wb-row wb-row-head", role: "row" });
+  const body = h("div", { class: "wb-list-body", role: "rowgroup" });
+  const list = h("div", { class: "wb-list", role: "grid", tabindex: "0", "aria-label": "layers" }, body);
+  const empty = h("p", { class: "wb-empty", hidden: true });
+  root.append(h("div", { class: "wb-room-head" }, h("h3", { class: "wb-heading", text: "Layers" }), count), search, head, list, empty);
+
+  let rows = [...model.get("rows")];
+  let asked = false;
+  let order = { column: -1, down: false };
+  let shown = [];
+  let pending = 0;
+  const id = `wb-list-${Math.random().toString(36).slice(2, 8)}`;
+
+  const total = () => model.get("view").total;
+  const askRest = () => {
+    if (!asked && rows.length < total()) { asked = true; model.send({ kind: "rest" }); }
+  };
+  const headers = columns.map(([title, column, short]) => {
+    const mark = h("span");
+    const button = h("button", { class: "wb-sort", type: "button", title: `sort by ${title}` },
+      h("span", { class: "wb-long", text: title }), h("span", { class: "wb-short", text: short }), mark);
+    const cell = h("span", { class: `wb-cell wb-cell-${column}`, role: "columnheader" }, button);
+    button.addEventListener("click", () => {
+      if (order.column !== column) order = { column, down: false };
+      else order = order.down ? { column: -1, down: false } : { column, down: true };
+      askRest();
+      arrange();
+    });
+    head.append(cell);
+    return { cell, column, mark };
+  });
+
+  function arrange() {
+    const match = matcher(search.value);
+    shown = rows.map((_, i) => i).filter((i) => match(rows[i]));
+    const { column, down } = order;
+    if (column >= 0) {
+      const key = (i) => { const v = number(rows[i][column]); return v === null ? Infinity : v; };
+      const sign = down ? -1 : 1;
+      shown.sort((a, b) => {
+        const [x, y] = [key(a), key(b)];
+        return (x < y ? -1 : x > y ? 1 : 0) * sign || a - b;
+      });
+    }
+    for (const { cell, column: c, mark } of headers) {
+      attr(cell, "aria-sort", c === column ? (down ? "descending" : "ascending") : null);
+      put(mark, c === column ? (down ? "▾" : "▴") : "");
+    }
+    put(count, shown.length === total() ? "" : `${shown.length.toLocaleString("en-US")} of ${total().toLocaleString("en-US")}`);
+    attr(list, "aria-rowcount", shown.length);
+    body.style.height = `${shown.length * ROW}px`;
+    empty.hidden = shown.length > 0;
+    list.hidden = shown.length === 0;
+    put(empty, total() === 0 ? "This network has no layer with weights." : `No layer matches “${search.value}”.`);
+    paintRows();
+  }
+
+  function paintRows() {
+    const selected = model.get("view").selected;
+    const first = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
+    const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
+    const lines = [];
+    for (let at = first; at < last; at++) {
+      const i = shown[at];
+      const [name, op, weight, activation, sqnr, low] = rows[i];
+      const line = h("div", {
+        class: i === selected ? "wb-row wb-selected" : "wb-row", role: "row", id: `${id}-${i}`,
+        "aria-selected": i === selected ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
+      },
+        h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})` }, h("bdi", { dir: "ltr", text: name })),
+        h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, "format of the weight") : null),
+        h("span", { class: "wb-cell wb-cell-3", role: "gridcell" }, activation ? chip(activation.includes(" ") ? "mix" : activation, `format of the activations it reads: ${activation.replace(" ", ", ")}`) : null),
+        h("span", { class: low ? "wb-cell wb-cell-4 wb-low" : "wb-cell wb-cell-4", role: "gridcell", text: decibels(sqnr),
+          title: low ? "worst tensor of the layer; its cosine is below 0.98" : "worst tensor of the layer, as chosen" }));
+      line.style.transform = `translateY(${at * ROW}px)`;
+      lines.push(line);
+    }
+    body.replaceChildren(...lines);
+    attr(list, "aria-activedescendant", selected >= 0 ? `${id}-${selected}` : null);
+  }
+
+  function reveal(i) {
+    const at = shown.indexOf(i);
+    if (at < 0) return;
+    if (at * ROW < list.scrollTop) list.scrollTop = at * ROW;
+    else if ((at + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * ROW - list.clientHeight;
+  }
+
+  // Shown at once; Python's answer confirms it.
+  function select(i) {
+    if (i === undefined || i === model.get("view").selected) return;
+    model.set("view", { ...model.get("view"), selected: i });
+    clearTimeout(pending);
+    pending = setTimeout(() => model.send({ kind: "select", index: i }), 60); // a held arrow key asks once
+  }
+
+  list.addEventListener("pointerdown", (event) => {
+    const line = event.target.closest("[data-index]");
+    if (line && event.button === 0) select(+line.dataset.index);
+  });
+  list.addEventListener("keydown", (event) => {
+    const at = shown.indexOf(model.get("view").selected);
+    const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
+    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
+    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "End" || event.key === "PageDown") askRest();
+    select(shown[Math.min(shown.length - 1, Math.max(0, moves[event.key]))]);
+  });
+  list.addEventListener("scroll", () => { askRest(); paintRows(); }, { passive: true });
+  search.addEventListener("input", () => { askRest(); list.scrollTop = 0; arrange(); });
+  search.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "ArrowDown") { event.preventDefault(); list.focus(); if (!shown.includes(model.get("view").selected)) select(shown[0]); }
+    if (event.key === "Escape" && search.value) { search.value = ""; arrange(); }
+  });
+
+  listen(model, "change:rows", () => { rows.splice(0, model.get("rows").length, ...model.get("rows")); arrange(); }, signal);
+  listen(model, "change:view", () => { paintRows(); reveal(model.get("view").selected); }, signal);
+  listen(model, "msg:custom", (message) => {
+    if (message.kind === "rest") rows.splice(message.from, Infinity, ...message.rows);
+    else if (message.kind === "patch") for (const [i, row] of message.rows) rows[i] = row;
+    else return;
+    arrange();
+  }, signal);
+  const size = new ResizeObserver(paintRows);
+  size.observe(list);
+  signal?.addEventListener("abort", () => { size.disconnect(); clearTimeout(pending); });
+  arrange();
+  sayHello(model, signal);
+}
+
+export default { render };

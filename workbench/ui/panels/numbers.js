@@ -1,0 +1,116 @@
+// Every live number once, painted from the "workbench-live" event of the plot in the same app.
+
+const ROWS = [
+  ["mse", "MSE", "", "ink", "mean of (x − y)²: how far the quantized values y lie from the values x, squared, in squared units of the tensor"],
+  ["rounding_mse", "rounding", "", "rounding", "the part of the MSE from values between the end levels: Σ (x − y)² / n over values inside the range"],
+  ["clipping_mse", "clipping", "", "clipping", "the part of the MSE from values beyond the end levels: Σ (x − y)² / n over saturated values"],
+  ["sqnr_db", "SQNR", "dB", "ink", "signal to quantization noise: 10 log₁₀(Σ x² / Σ (x − y)²); 6 dB more is about one bit more"],
+  ["kl", "KL divergence", "nats", "divergence", "how much the histogram changes: Σ P ln(P / Q), P the values in 2048 bins, Q the same after quantization"],
+  ["cosine", "cosine", "", "ink", "x·y / (|x| |y|): 1 where the direction is kept; below 0.98 a layer deserves a look"],
+  ["max_abs", "largest error", "", "ink", "max |x − y|: the worst single value, usually one that is cut off"],
+  ["saturated_fraction", "saturated", "%", "ink", "share of values beyond the end levels, which all become the end level"],
+  ["zeroed_fraction", "rounded to zero", "%", "ink", "share of values that are not 0 but become 0: those within half a step of it"],
+  ["levels_used", "levels used", "", "ink", "levels that at least one value goes to, of those the format has"],
+];
+const MINUS_SIGN = "\u2212";
+
+function digits(x, n) {
+  return Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5
+    ? x.toExponential(n - 1).replace("e+", "e")
+    : x.toFixed(Math.max(0, n - 1 - Math.floor(Math.log10(Math.abs(x)))));
+}
+
+// As in the panel: fixed numbers of digits, so that nothing moves while they change.
+function shownNumber(name, x) {
+  if (x === null || x === undefined || Number.isNaN(x)) return "–";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS_SIGN}∞`;
+  if (name === "levels_used") return x.toLocaleString("en-US");
+  if (name === "sqnr_db") return x.toFixed(2).replace("-", MINUS_SIGN);
+  if (name === "cosine") return x.toFixed(6).replace("-", MINUS_SIGN);
+  const value = name.endsWith("_fraction") ? 100 * x : x;
+  return value === 0 ? "0" : digits(value, name.endsWith("_fraction") ? 3 : name === "max_abs" ? 4 : 3).replaceAll("-", MINUS_SIGN);
+}
+
+function row(parent, [name, title, unit, colour, meaning]) {
+  const line = document.createElement("div");
+  line.className = `wb-number wb-colour-${colour}${name === "rounding_mse" || name === "clipping_mse" ? " wb-part" : ""}`;
+  line.title = meaning;
+  for (const [tag, cls, text] of [["span", "wb-number-name", title], ["b", "wb-number-value", "–"], ["span", "wb-number-unit", unit], ["span", "wb-number-why", "?"]]) {
+    const cell = document.createElement(tag);
+    cell.className = cls;
+    cell.textContent = text;
+    line.append(cell);
+  }
+  line.children[3].setAttribute("aria-label", meaning);
+  line.children[3].setAttribute("role", "img");
+  parent.append(line);
+  return { value: line.children[1], unit: line.children[2], name };
+}
+
+function certainty(detail) {
+  if (detail.live) return "live, exact when the handle is let go";
+  if (!detail.interval) return "";
+  const [low, high] = detail.interval;
+  const half = (high - low) / 2;
+  if (!(half > 1e-6 * detail.metrics.mse) || detail.metrics.mse === 0) return "exact";
+  const percent = (100 * half) / detail.metrics.mse;
+  return `MSE certain to ±${percent < 0.005 ? "0.01" : percent.toFixed(2)} %`;
+}
+
+function render({ el, signal }) {
+  const root = document.createElement("section");
+  root.className = "wb-numbers";
+  root.setAttribute("aria-label", "error, live");
+  el.append(root);
+  const heading = document.createElement("h3");
+  heading.className = "wb-heading";
+  heading.textContent = "Error, live";
+  root.append(heading);
+  const cells = [];
+  let bar = null;
+  for (const spec of ROWS) {
+    cells.push(row(root, spec));
+    if (spec[0] === "mse") {
+      bar = document.createElement("div");
+      bar.className = "wb-parts";
+      bar.title = "rounding (green) and clipping (vermilion) parts of the MSE";
+      bar.append(document.createElement("i"), document.createElement("i"));
+      root.append(bar);
+    }
+  }
+  for (const cell of cells) cell.value.dataset.metric = cell.name;
+  const sure = document.createElement("p");
+  sure.className = "wb-certainty";
+  root.append(sure);
+
+  const paint = ({ detail }) => {
+    const { metrics } = detail;
+    for (const cell of cells) {
+      const x = metrics[cell.name];
+      const raw = x === null || x === undefined ? "" : String(x);
+      if (cell.value.dataset.value === raw) continue;
+      cell.value.dataset.value = raw;
+      cell.value.textContent = shownNumber(cell.name, x);
+    }
+    const of = cells[cells.length - 1].unit;
+    const most = detail.n_levels && metrics.levels_used !== null ? `/${detail.n_levels.toLocaleString("en-US")}` : "";
+    if (of.textContent !== most) of.textContent = most;
+    const share = metrics.mse > 0 && Number.isFinite(metrics.mse) ? (100 * metrics.rounding_mse) / metrics.mse : metrics.mse > 0 ? 0 : 100;
+    bar.firstChild.style.width = `${share.toFixed(2)}%`;
+    bar.classList.toggle("wb-none", !(metrics.mse > 0));
+    const words = certainty(detail);
+    if (sure.textContent !== words) sure.textContent = words;
+  };
+  const app = (node) => (node instanceof Element ? node.closest(".workbench-app") : null);
+  const listen = (event) => {
+    if (app(event.target) === app(root)) paint(event);
+  };
+  document.addEventListener("workbench-live", listen, { signal });
+  const ask = (tries) => {
+    if (!root.isConnected && tries > 0) return void requestAnimationFrame(() => ask(tries - 1));
+    root.dispatchEvent(new CustomEvent("workbench-ask", { bubbles: true }));
+  };
+  ask(600);
+}
+
+export default { render };

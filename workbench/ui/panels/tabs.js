@@ -1,0 +1,47 @@
+// Tabs above the plot, and the words that stand in its place while there is nothing to plot.
+
+function render({ model, el, signal }) {
+  const root = rootOf(el, "wb-tabs", "tensors of the layer");
+  const list = h("div", { class: "wb-tab-list", role: "tablist" });
+  const caption = h("span", { class: "wb-tab-caption" });
+  const missing = h("div", { class: "wb-missing", hidden: true }, h("p", { class: "wb-missing-words" }));
+  root.append(h("div", { class: "wb-tab-line" }, list, caption), missing);
+
+  const paint = () => {
+    const v = model.get("view");
+    const key = JSON.stringify(v.tabs);
+    if (list.dataset.tabs !== key) {
+      list.dataset.tabs = key;
+      list.replaceChildren(...v.tabs.map((tab) => h("button", {
+        class: "wb-tab", type: "button", role: "tab", text: tab.title, title: tab.tensor, data: { tensor: tab.tensor },
+        onclick: () => model.send({ kind: "select", tensor: tab.tensor }),
+      })));
+    }
+    for (const tab of list.children) {
+      const selected = tab.dataset.tensor === v.selected;
+      attr(tab, "aria-selected", selected ? "true" : "false");
+      attr(tab, "tabindex", selected ? "0" : "-1");
+    }
+    put(caption, v.caption);
+    caption.title = v.caption;
+    missing.hidden = !v.missing;
+    put(missing.firstChild, v.missing);
+    appOf(root)?.classList.toggle("wb-nothing", Boolean(v.missing));
+  };
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const at = [...list.children].indexOf(event.target);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = list.children[(at + step + list.children.length) % list.children.length];
+    next.focus();
+    next.click();
+  });
+  listen(model, "change:view", paint, signal);
+  paint();
+  requestAnimationFrame(paint); // by then the panel is in its app
+  sayHello(model, signal);
+}
+
+export default { render };

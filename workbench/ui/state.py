@@ -1,0 +1,139 @@
+"""`State`: everything a `Study` knows at one moment, as one value, and the values it is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from workbench.messages import Notice
+from workbench.numerics.errors.error import QuantizationError
+from workbench.ui.history import History
+from workbench.workflow.calibrate import Calibration
+from workbench.workflow.choice import TensorChoice
+from workbench.workflow.comparison import Comparison
+from workbench.workflow.export.exporting import ExportReport
+from workbench.workflow.recipe import Recipe
+
+if TYPE_CHECKING:
+    from workbench.workflow.check_inputs import InputReport
+
+NOTHING: Mapping = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class TensorDetails:
+    """What the alternatives for one tensor would give, worked out for its choice `choice`.
+
+    marks: clipping method -> (low, high) it would choose; for grouped tensors in units of each group's own maximum.
+    sqnr_db: format -> dB that choosing it would give, None where it cannot be chosen. reference: error of min-max.
+    """
+
+    tensor: str
+    choice: TensorChoice | None
+    source: object
+    marks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    sqnr_db: Mapping[str, float | None] = field(default_factory=dict)
+    reference: QuantizationError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The network under one recipe. by_size: number of samples -> Comparison. n_samples: all there are."""
+
+    recipe: Recipe
+    by_size: Mapping[int, Comparison]
+    n_samples: int
+
+    @property
+    def comparison(self) -> Comparison:
+        """On the most samples so far."""
+        return self.by_size[max(self.by_size)]
+
+    @property
+    def complete(self) -> bool:
+        return max(self.by_size) >= self.n_samples
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """The last export. running: not finished yet. refused: why nothing was written, "" where it was.
+
+    n_samples: how many the file was checked on.
+    """
+
+    path: str
+    target: str
+    running: bool = False
+    refused: str = ""
+    report: ExportReport | None = None
+    recipe_path: str = ""
+    n_samples: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """One moment of a study; never changed, only replaced.
+
+    selected: tensor name, layer: name of the layer it is looked at in. calibration: so far; `calibrated` when whole.
+    decided: tensors that the person has chosen for, which defaults leave alone; whole: all defaults are in.
+    errors: tensor -> error at its present choice. measured: under the present recipe or, while `updating`, the one
+    before; before: what the last change is compared with. trouble: topic -> words of background work that failed.
+    """
+
+    recipe: Recipe
+    history: History = History()
+    selected: str = ""
+    layer: str = ""
+    calibration: Calibration | None = None
+    calibrated: bool = False
+    decided: frozenset[str] = frozenset()
+    whole: bool = False
+    errors: Mapping[str, QuantizationError] = field(default_factory=lambda: NOTHING)
+    details: TensorDetails | None = None
+    measured: Measured | None = None
+    before: Measured | None = None
+    input_report: "InputReport | None" = None
+    exported: Exported | None = None
+    notices: tuple[Notice, ...] = ()
+    activity: str = ""
+    progress: float | None = None
+    trouble: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        return None if self.measured is None else self.measured.comparison
+
+    @property
+    def updating(self) -> bool:
+        """Whether the network figures belong to an older recipe or are not on all samples yet."""
+        return self.measured is not None and not (self.measured.recipe is self.recipe and self.measured.complete)
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self.history.past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self.history.future)
+
+    @property
+    def status(self) -> str:
+        """One line: what went wrong in the background, else what runs, else ""."""
+        return self.latest_trouble or self.activity
+
+    @property
+    def latest_trouble(self) -> str:
+        """What went wrong last, in words."""
+        return list(self.trouble.values())[-1] if self.trouble else ""
+
+    @property
+    def change_db(self) -> float | None:
+        """Output SQNR now minus before the last change, dB, on the same samples, of the first output."""
+        if self.measured is None or self.before is None:
+            return None
+        common = self.measured.by_size.keys() & self.before.by_size.keys()
+        if not common:
+            return None
+        size = max(common)
+        now, then = (next(iter(m.by_size[size].outputs.values())).sqnr_db for m in (self.measured, self.before))
+        return now - then if abs(now) < float("inf") and abs(then) < float("inf") else None

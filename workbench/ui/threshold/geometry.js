@@ -1,0 +1,108 @@
+// From plotly's private layout to pixels and back (one test in tests/browser holds these names), and the theme's colours.
+
+const STRIPS = ["yaxis", "yaxis2", "yaxis3"];
+
+function geometryOf(gd) {
+  const layout = gd && gd._fullLayout;
+  const x = layout && layout.xaxis;
+  if (!x || !x._length || !x.d2p) return null;
+  const strips = STRIPS.map((name) => {
+    const y = layout[name];
+    if (!y || y.visible === false || !y._length) return null;
+    return {
+      top: y._offset,
+      height: y._length,
+      bottom: y._offset + y._length,
+      log: y.type === "log",
+      toPixel: (v) => y._offset + y.l2p(y.type === "log" ? Math.log10(v) : v),
+    };
+  });
+  if (!strips[0]) return null;
+  return {
+    left: x._offset,
+    right: x._offset + x._length,
+    width: layout.width,
+    height: layout.height,
+    strips,
+    bottom: Math.max(...strips.filter(Boolean).map((s) => s.bottom)),
+    range: [x.p2d(0), x.p2d(x._length)],
+    toPixel: (v) => x._offset + x.d2p(v),
+    toValue: (px) => x.p2d(px - x._offset),
+  };
+}
+
+const LANE = 66; // px between counts and error: ruler, axis numbers and two rows of marks
+const SMALLEST = LANE + 100; // px of all strips; less is no plot that anybody looks at
+const GAP = 16; // px between error and KL
+const SHARES = [0.57, 0.27, 0.16]; // of the height that is left
+
+// The strips share whatever height there is, but what stands between them is as high as its text.
+function domainsFor(height, curved) {
+  if (!curved) return [[0, 1]];
+  const left = Math.max(height - LANE - GAP, 60);
+  const [counts, error, kl] = SHARES.map((share) => (share * left) / height);
+  return [[1 - counts, 1], [kl + GAP / height, kl + GAP / height + error], [0, kl]];
+}
+
+// Sets the strips' shares of the height where they are not right yet; plotly draws again with its next resize.
+function fitStrips(plot) {
+  const { gd, meta } = plot;
+  const size = gd && gd._fullLayout && gd._fullLayout._size;
+  if (!size || !meta || !gd.layout.yaxis) return;
+  const height = plot.view.stage.clientHeight - size.t - size.b;
+  if (height < SMALLEST) return; // hidden for a moment: the next resize comes with a height that can be shared
+  const domains = domainsFor(height, meta.kind === "handles");
+  let changed = false;
+  domains.forEach((domain, i) => {
+    const axis = gd.layout[STRIPS[i]];
+    if (axis && (!axis.domain || Math.abs(axis.domain[0] - domain[0]) > 0.004 || Math.abs(axis.domain[1] - domain[1]) > 0.004)) {
+      axis.domain = domain;
+      changed = true;
+    }
+  });
+  if (changed && gd._responsiveChartHandler) gd._responsiveChartHandler();
+}
+
+const COLOURS = {
+  paper: "--wb-paper",
+  ink: "--wb-ink",
+  muted: "--wb-muted",
+  quantized: "--wb-quantized",
+  quantizedText: "--wb-quantized-text",
+  float: "--wb-float",
+  clipping: "--wb-clipping",
+  clippingFill: "--wb-clipping-fill",
+  rounding: "--wb-rounding",
+  divergence: "--wb-divergence",
+  veil: "--wb-veil",
+};
+
+function coloursOf(element) {
+  const style = getComputedStyle(element);
+  return Object.fromEntries(Object.entries(COLOURS).map(([name, key]) => [name, style.getPropertyValue(key).trim()]));
+}
+
+// A focused element that JupyterLab must not read letters from: in command mode "x" would cut the cell.
+const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
+const BUTTON = { type: "button", ...OWN_KEYS };
+
+function make(tag, className, parent, attributes = {}) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (parent) parent.append(element);
+  return element;
+}
+
+// Writes only what differs, so that a frame touches few nodes.
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function show(element, visible) {
+  if (element.hidden === visible) element.hidden = !visible;
+}
+
+function place(element, x, y) {
+  element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+}

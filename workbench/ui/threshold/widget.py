@@ -1,0 +1,115 @@
+"""`ThresholdPlot`: a distribution whose saturation thresholds are dragged, with the error live."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from workbench.ui.charts.distribution import Strips
+from workbench.ui.threshold.figure import Chart, drawn, figure_widget, swap
+from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.payload import Payload, payload_of
+from workbench.ui.threshold.subject import Subject
+
+Bound = float | np.ndarray
+HERE = Path(__file__).parent
+SCRIPTS = ("live.js", "words.js", "geometry.js", "overlay.js", "handles.js", "marks.js", "paint.js", "plot.js")
+NOTHING = Strips(np.array([-1.0, 1.0]), np.array([0.0]), -1.0, 1.0)
+
+
+def joined(*names: str, folder: Path = HERE) -> str:
+    """The text of several scripts or style sheets, one after the other: they share one scope."""
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+class ThresholdPlot(anywidget.AnyWidget):
+    """The draggable plot of one tensor at a time.
+
+    `show(subject)` draws; while a handle moves the browser computes all figures itself and dispatches
+    "workbench-live"; Python hears once, when the handle is let go (`on_commit`), or when a method's mark is clicked
+    (`on_adopt`). One plotly FigureWidget is composed in and kept.
+    """
+
+    _esm = joined(*SCRIPTS)
+    _css = joined("../app.css", "plot.css")
+    figure = anywidget.WidgetTrait().tag(sync=True)
+    subject = traitlets.Dict().tag(sync=True)
+    data = traitlets.Bytes(b"").tag(sync=True)
+    log_counts = traitlets.Bool(True).tag(sync=True)
+
+    def __init__(self, subject: Subject | None = None, **traits: Any) -> None:
+        self._payload: Payload | None = None
+        self._commits: list[Callable[[Bound, Bound], None]] = []
+        self._adopts: list[Callable[[str], None]] = []
+        self._heard = 0
+        self._lock = threading.RLock()  # a cell and a callback (another thread) may show at the same time
+        first = payload_of(subject) if subject is not None else None
+        chart: Chart = first.chart if first is not None else NOTHING
+        log_counts = bool(traits.get("log_counts", True))
+        self._drawn, self._chart = drawn(chart, log_counts), chart
+        super().__init__(figure=figure_widget(chart, log_counts), **traits)
+        self.on_msg(self._hear)
+        if first is not None:
+            self._publish(first)
+
+    def show(self, subject: Subject) -> None:
+        """Draw a tensor in place of the one before. Numbers in `subject.error` replace the live ones."""
+        with self._lock:
+            payload = payload_of(subject, self._payload)
+            self._redraw(payload.chart)
+            self._publish(payload)
+
+    def on_commit(self, callback: Callable[[Bound, Bound], None]) -> None:
+        """Call `callback(low, high)` when a handle was let go: floats, or float32 (groups,) for grouped tensors."""
+        self._commits.append(callback)
+
+    def on_adopt(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(name)` when the mark of a method was clicked."""
+        self._adopts.append(callback)
+
+    def _publish(self, payload: Payload) -> None:
+        self._payload = payload
+        with self.hold_sync():
+            self.data = payload.data
+            self.subject = payload.meta | {"heard": self._heard}
+
+    def _redraw(self, chart: Chart) -> None:
+        new = drawn(chart, self.log_counts)
+        swap(self.figure, self._drawn, new)
+        self._drawn, self._chart = new, chart
+
+    @traitlets.observe("log_counts")
+    def _recount(self, change: Any) -> None:
+        if self.figure is not None:
+            with self._lock:
+                self._redraw(self._chart)
+
+    def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        """Messages of the browser: hello, commit, adopt, unzoom."""
+        kind = content.get("type")
+        if kind in ("commit", "adopt") and self._payload is not None:
+            self._heard = int(content["serial"])
+            if content.get("key", self._payload.meta["key"]) != self._payload.meta["key"]:
+                return  # meant for the tensor that was shown before
+        if kind == "hello":  # an answer moves this comm to the subshell: callbacks no longer wait for a running cell
+            self.send({"type": "hello"})
+        elif kind == "unzoom":
+            self.figure.plotly_relayout({"xaxis.range": list(self._drawn["layout"]["xaxis"]["range"])})
+        elif kind == "commit":
+            low, high = self._bounds(float(content["low"]), float(content["high"]))
+            for commit in self._commits:
+                commit(low, high)
+        elif kind == "adopt":
+            for adopt in self._adopts:
+                adopt(str(content["name"]))
+
+    def _bounds(self, low: float, high: float) -> tuple[Bound, Bound]:
+        """As they are; for a grouped tensor `high` is the ratio that scales every group's own range."""
+        payload = self._payload
+        if payload is None or not isinstance(payload.source, Groups):
+            return low, high
+        return payload.source.range_at(high, payload.subject.mirrored, payload.subject.one_sided)

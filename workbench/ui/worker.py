@@ -1,0 +1,194 @@
+"""`Worker`: one background thread that computes values, the most urgent first, the newest of a topic only."""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.models.segments import Cancelled
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Which request a value answers. A topic's values count only while their number is its newest."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something to compute. compute(turn) -> value, None where all was published on the way.
+
+    topic: what it replaces. what: words for the status line, "" for none. urgency: lower runs first.
+    """
+
+    topic: str
+    compute: "Callable[[Turn], Any]"
+    what: str = ""
+    urgency: int = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request and which generation of its topic it is."""
+
+    generation: Generation
+    request: Request
+
+    @property
+    def what(self) -> str:
+        return self.request.what
+
+    @property
+    def urgency(self) -> int:
+        return self.request.urgency
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a job may do while it runs. publish(value): hand over a first result. cancelled(): whether to stop.
+
+    report(done, total): how far it is.
+    """
+
+    publish: Callable[[Any], object]
+    cancelled: Callable[[], bool]
+    report: Callable[[int, int], None]
+
+
+class Worker:
+    """One thread, one job at a time.
+
+    `submit` replaces what waits under the same topic and makes what runs under it give up (`cancelled()` turns true).
+    While a job asks `cancelled()`, more urgent jobs are run in between, so that a long calibration does not keep the
+    selected tensor waiting. Results go to publish(generation, value), errors to failed(job, exception), both called
+    in the worker's thread; started(job or None, share done or
+    None) tells what runs.
+    """
+
+    def __init__(
+        self,
+        publish: Callable[[Generation, Any], object],
+        failed: Callable[[Job, Exception], None],
+        started: Callable[[Job | None, float | None], None],
+    ) -> None:
+        self._publish, self._failed, self._started = publish, failed, started
+        self._lock = threading.Lock()
+        self._numbers: dict[str, int] = {}
+        self._count = itertools.count(1)
+        self._waiting: dict[str, Job] = {}
+        self._running: list[Job] = []
+        self._closed = False
+        self._quiet = threading.Condition(self._lock)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench")
+        self._thread: threading.Thread | None = None
+
+    def submit(self, request: Request) -> Generation:
+        """Ask for a value; an older request of the topic is dropped."""
+        with self._lock:
+            generation = Generation(request.topic, next(self._count))
+            if self._closed:
+                return generation
+            self._numbers[request.topic] = generation.number
+            self._waiting[request.topic] = Job(generation, request)
+        with contextlib.suppress(RuntimeError):  # closed in this very moment
+            self._executor.submit(self._run_all)
+        return generation
+
+    def cancel(self, topic: str) -> None:
+        """Drop what waits or runs under a topic."""
+        with self._lock:
+            self._numbers.pop(topic, None)
+            self._waiting.pop(topic, None)
+            self._quiet.notify_all()
+
+    def is_current(self, generation: Generation) -> bool:
+        """Whether no newer request of its topic was made and it was not cancelled."""
+        with self._lock:
+            return self._numbers.get(generation.topic) == generation.number
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller is the worker's own thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or waits."""
+        with self._lock:
+            return bool(self._waiting or self._running)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until nothing runs or waits; False after `timeout` seconds. Not to be called by a job."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._quiet:
+            while self._waiting or self._running:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._quiet.wait(left)
+        return True
+
+    def close(self) -> None:
+        """Give up everything; what runs stops at its next look at `cancelled()`."""
+        with self._lock:
+            self._closed = True
+            self._numbers.clear()
+            self._waiting.clear()
+            self._quiet.notify_all()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self, more_urgent_than: int | None = None) -> Job | None:
+        with self._lock:
+            jobs = [job for job in self._waiting.values() if more_urgent_than is None or job.urgency < more_urgent_than]
+            if not jobs:
+                return None
+            job = min(jobs, key=lambda job: (job.urgency, job.generation.number))
+            del self._waiting[job.generation.topic]
+            self._running.append(job)  # in the same breath, so that `wait` never sees neither
+            return job
+
+    def _run_all(self) -> None:
+        self._thread = threading.current_thread()
+        while (job := self._next()) is not None:
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        def cancelled() -> bool:
+            while self.is_current(job.generation):
+                urgent = self._next(more_urgent_than=job.urgency)
+                if urgent is None:
+                    return False
+                self._run(urgent)
+                self._started(job, share[0])
+            return True
+
+        def report(done: int, total: int) -> None:
+            share[0] = done / max(total, 1)
+            self._started(job, share[0])
+
+        share: list[float | None] = [None]
+        self._started(job, None)
+        try:
+            value = job.request.compute(Turn(lambda value: self._publish(job.generation, value), cancelled, report))
+        except Cancelled:
+            pass
+        except Exception as error:  # a background error becomes words; it must not end the thread
+            if self.is_current(job.generation):
+                self._failed(job, error)
+        else:
+            if value is not None:
+                self._publish(job.generation, value)
+        finally:
+            with self._lock:
+                self._running.remove(job)
+                nothing_left = not self._running and not self._waiting
+            if nothing_left:
+                self._started(None, None)
+            with self._lock:
+                self._quiet.notify_all()
