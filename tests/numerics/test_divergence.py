@@ -120,6 +120,17 @@ def test_the_curve_at_a_threshold_is_the_single_number(name, kind):
         assert curve.kl[i] == error.kl and curve.mse[i] == pytest.approx(error.mse, rel=1e-13)
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "relu", "laplace", "student", "uniform", "relu6", "negative"])
+@pytest.mark.parametrize("n", [2000, 300_000])
+def test_a_histogram_gives_nearly_the_same_divergence(kind, n):
+    values = data(kind, n, seed=4)
+    exact, rows = SortedSums.of(values), Histogram.of(values)
+    assert np.array_equal(rows.linear_bins().counts, np.rint(rows.linear_bins().counts))
+    for share in (0.3, 0.9, 1.0):
+        quantizer = Quantizer.covering("int8", -share * exact.absmax, share * exact.absmax)
+        assert kl_divergence(rows, quantizer) == pytest.approx(kl_divergence(exact, quantizer), rel=0.03)
+
+
 def test_zeros_alone_inside_the_range_say_nothing():
     d = SortedSums.of(np.array([0.0] * 50 + [1.0] * 5))
     assert kl_divergence(d, Quantizer.covering("int8", -0.5, 0.5)) == 0

@@ -37,7 +37,7 @@ def test_sums_of_blocks_keep_thirty_digits_beyond_a_block(seed):
     # whole numbers: the sums inside a block are exact in float64, so only the running sums can lose digits
     values = (
         rng.integers(-1000, 1000, 40 * BLOCK + 17)
-        * 2.0 ** np.repeat(rng.integers(-20, 20, 41), BLOCK)[: 40 * BLOCK + 17]
+        * 2.0 ** np.repeat(rng.integers(-45, 45, 41), BLOCK)[: 40 * BLOCK + 17]
     )
     values = values.astype(np.float32)
     sums = [np.zeros(values.size // BLOCK + 1) for _ in range(4)]

@@ -1,8 +1,9 @@
 """KL divergence between the values and what they become: one definition for live numbers, curves and scripts.
 
-P: bins inside the clip range, what lies beyond each end added to the last non-empty bin inside. Q: the same bins
-without that addition, each level's sum spread evenly over its non-empty bins. Exact zeros are a cell of their own in
-both. Both normalised; KL = sum P ln(P / Q) in nats. Never infinite: Q is positive wherever P is.
+P: bins inside the clip range (their centre lies between the end levels), what lies beyond each end added to the last
+non-empty bin inside. Q: the same bins without that addition, each level's sum spread evenly over its non-empty bins.
+Exact zeros are a cell of their own in both. Both normalised; KL = sum P ln(P / Q) in nats. Never infinite: Q is
+positive wherever P is. Where nothing but zeros is inside, KL is 0 and says nothing.
 Differences to published definitions, and why: Q leaves the clipped values out, or KL would fall to 0 with T; zeros
 stand apart, or a ReLU tensor would show 0.6 to 1 nat at every T.
 Related: S. Migacz, 8-bit inference with TensorRT, GTC 2017.

@@ -54,6 +54,9 @@ class LinearHistogram:
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
+    def __repr__(self) -> str:
+        return f"<LinearHistogram of {self.count:,} values in [{self.low:.4g}, {self.high:.4g}]>"
+
     @property
     def absmax(self) -> float:
         return max(abs(self.low), abs(self.high))
