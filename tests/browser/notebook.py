@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket
+from playwright.sync_api import TimeoutError as NotYet
 
 from tests.browser.lab import Lab
 from tests.browser.watching import Seen, drag, read_watch, start_watch
@@ -129,8 +130,14 @@ class Notebook:
     def keep_busy(self, seconds: float) -> None:
         """Let the kernel work on a cell for so long; returns when it is busy."""
         code = f"import time; time.sleep({seconds})"
-        self.page.evaluate(f"(code) => void {KERNEL}.requestExecute({{ code }})", code)
-        self.page.wait_for_function(f"{KERNEL}.status === 'busy'")
+        for _ in range(3):  # a kernel that has only just connected may lose its first request
+            self.page.evaluate(f"(code) => void {KERNEL}.requestExecute({{ code }})", code)
+            try:
+                self.page.wait_for_function(f"{KERNEL}.status === 'busy'", polling=50, timeout=10_000)
+                return
+            except NotYet:
+                continue
+        raise AssertionError(f"the kernel of {self.path} takes no work")
 
     def restart_kernel(self, *, timeout: float = 60) -> None:
         """Restart without the question whether; the cells keep their outputs."""

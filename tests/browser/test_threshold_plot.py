@@ -242,12 +242,13 @@ def test_zoom_and_scale_of_counts(explorer):
 def test_what_is_taken_from_plotly_is_still_there(explorer):
     """The private names that geometry.js and plot.js rely on."""
     notebook = explorer()
-    found = notebook.page.evaluate(
+    names = notebook.page.wait_for_function(
         """() => { const gd = document.querySelector(".wb-plot-figure"); const x = gd._fullLayout.xaxis;
-            const y = gd._fullLayout.yaxis2; return [x.d2p(x.p2d(17)), x._length > 100, x._offset > 10,
+            const y = gd._fullLayout.yaxis2; const found = [x.d2p(x.p2d(17)), x._length > 100, x._offset > 10,
             Math.abs(y.l2p(y.range[0]) - y._length) < 0.01, y._offset > 100, typeof gd._responsiveChartHandler,
-            typeof gd.on]; }"""
+            typeof gd.on]; return found.slice(1, 5).every(Boolean) && found; }"""
     )
+    found = names.json_value()
     assert found[0] == pytest.approx(17) and found[1:] == [True, True, True, True, "function", "function"]
 
 
