@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.find_browser import ADVICE, find_browser
 from tests.browser.lab import PROJECT, Lab
-from tests.browser.notebook import Notebook
+from tests.browser.notebook import FAILED, Notebook
 
 HERE = Path(__file__).parent
 FLAGS = [  # no sandbox in containers, no service of the browser's own that would use the network or the processor
@@ -31,7 +31,6 @@ FLAGS = [  # no sandbox in containers, no service of the browser's own that woul
     "--disable-component-update",
     "--disable-sync",
 ]
-FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,8 +76,19 @@ def open_notebook(lab: Lab, browser: Browser, request: pytest.FixtureRequest) ->
     It is not run yet. At the end of the test its page is closed and its kernel ended; after a failure its picture is
     in test-artifacts/.
     """
+    yield from opening(lab, browser, request.node)
+
+
+@pytest.fixture(scope="module")
+def open_shared(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """As `open_notebook`, for a notebook that all tests of a module use; they leave it as they found it."""
+    yield from opening(lab, browser, request.node)
+
+
+def opening(lab: Lab, browser: Browser, node: pytest.Item) -> Iterator[Callable[..., Notebook]]:
+    """What opens notebooks for one test or module, and closes them after it."""
     opened: list[Notebook] = []
-    artefacts = PROJECT / "test-artifacts" / re.sub(r"[^\w-]+", "-", request.node.name).strip("-")
+    artefacts = PROJECT / "test-artifacts" / re.sub(r"[^\w-]+", "-", node.name).strip("-")
 
     def open_one(
         source: Sequence[str] | Path,
@@ -101,7 +111,7 @@ def open_notebook(lab: Lab, browser: Browser, request: pytest.FixtureRequest) ->
 
     yield open_one
     for i, notebook in enumerate(opened):
-        if request.node.stash.get(FAILED, False):
+        if node.stash.get(FAILED, False):
             print(f"picture: {notebook.screenshot(f'failed-{i}')}; console: {notebook.console_errors[:5]}")
         notebook.close()
 

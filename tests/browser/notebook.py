@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket
 from playwright.sync_api import TimeoutError as NotYet
 
 from tests.browser.lab import Lab
 from tests.browser.watching import Seen, drag, read_watch, start_watch
 
+FAILED = pytest.StashKey[bool]()  # of a test: whether it needs a picture
 KERNEL = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
 QUIET_S = 1.0  # a kernel that stayed idle for so long has nothing more to say
 EXECUTE = """async ([code, timeout]) => {

@@ -43,8 +43,9 @@ ONE, UPPER, LOWER = "Saturation threshold", "Upper threshold", "Lower threshold"
 def explorer(open_notebook):
     """Opens an explorer of Laplace values; returns the notebook when the plot is drawn."""
 
-    def open_one(symmetric=True, **options):
-        notebook = open_notebook([EXPLORE.format(symmetric=symmetric)], **options)
+    def open_one(symmetric=True, format="int8", **options):
+        source = EXPLORE.format(symmetric=symmetric).replace('"int8"', f'"{format}"')
+        notebook = open_notebook([source], **options)
         notebook.run()
         drawn(notebook)
         return notebook
@@ -234,7 +235,7 @@ def test_zoom_and_scale_of_counts(explorer):
     assert "▸" in notebook.page.locator(".wb-pill").inner_text()
     whole.click()
     whole.wait_for(state="hidden")
-    notebook.page.get_by_role("button", name="linear").click()
+    notebook.page.get_by_role("button", name="linear", exact=True).click()
     notebook.page.wait_for_function("document.querySelector('.wb-plot-figure')._fullLayout.yaxis.type === 'linear'")
     assert notebook.value("explorer.plot.log_counts") is False
 
@@ -252,13 +253,84 @@ def test_what_is_taken_from_plotly_is_still_there(explorer):
     assert found[0] == pytest.approx(17) and found[1:] == [True, True, True, True, "function", "function"]
 
 
-@pytest.mark.parametrize(
-    "format, words", [("fp16", "range is the format's own, ±65504"), ("fp32", "float32: nothing is quantized")]
-)
-def test_formats_without_a_scale_have_no_handle(open_notebook, format, words):
-    notebook = open_notebook([EXPLORE.format(symmetric=True).replace('"int8"', f'"{format}"')])
+@pytest.mark.parametrize("format", ["q8", "gfpq8", "nf4", "int16"])
+def test_every_kind_of_format_is_dragged(explorer, format):
+    notebook = explorer(format=format)
+    seen = notebook.drag(ONE, -220, seconds=2, release=False)
+    print(f"{format}: {seen}")
+    assert len(seen.values["mse"]) >= (2 if format == "q8" else 10)  # a scale of powers of two has few places
+    live, handle = notebook.metric("mse"), valuenow(notebook, ONE)
+    pill = notebook.page.locator(".wb-pill").inner_text()
+    notebook.page.mouse.up()
+    notebook.wait_idle()
+    exact = notebook.value("explorer.error.mse")
+    assert live == pytest.approx(exact, rel=0.01 if format == "int16" else 1e-3)
+    assert notebook.metric("mse") == pytest.approx(exact, rel=1e-12)
+    assert valuenow(notebook, ONE) == handle  # not where the scale's step ends
+    if format in ("q8", "gfpq8"):
+        shown, _, effective = pill.removeprefix("T = ").partition(" → ")
+        assert float(shown) == pytest.approx(handle, abs=0.006)
+        assert float(effective or shown) == pytest.approx(notebook.value("explorer.quantizer.high"), abs=0.006)
+        spoken = notebook.slider(ONE).get_attribute("aria-valuetext")
+        assert ("in effect" in spoken) == bool(effective) and effective in spoken
+    else:
+        assert "→" not in pill
+    assert notebook.console_errors == []
+
+
+def test_the_value_axis_is_switched_by_the_keyboard_and_the_handle_stays_right(explorer):
+    notebook = explorer(format="gfpq8")
+    notebook.drag(ONE, -150, seconds=0.5)
+    notebook.wait_idle()
+    value = valuenow(notebook, ONE)
+    plot = "document.querySelector('.wb-plot-figure')"
+    notebook.page.get_by_role("button", name="log axis").focus()
+    notebook.page.keyboard.press("Enter")
+    notebook.page.wait_for_function(f"{plot}._fullLayout.meta > 0")
+    notebook.page.wait_for_timeout(300)
+    assert notebook.value("explorer.plot.log_axis") is True
+    assert notebook.page.get_by_role("button", name="log axis").get_attribute("aria-pressed") == "true"
+    assert valuenow(notebook, ONE) == value
+    box = notebook.slider(ONE).bounding_box()
+    at = box["x"] + box["width"] / 2
+    expected = notebook.page.evaluate(
+        f"(() => {{ const x = {plot}._fullLayout.xaxis, m = {plot}._fullLayout.meta; "
+        f"return {plot}.getBoundingClientRect().left + x._offset + x.d2p(0.4 + Math.log10({value} / m)); }})()"
+    )
+    assert at == pytest.approx(expected, abs=1)
+    seen = notebook.drag(ONE, -120, seconds=1, release=False)
+    assert len(seen.values["mse"]) >= 10
+    live = notebook.metric("mse")
+    notebook.page.mouse.up()
+    notebook.wait_idle()
+    assert live == pytest.approx(notebook.value("explorer.error.mse"), rel=1e-3)
+    moved = valuenow(notebook, ONE)
+    notebook.press(ONE, "ArrowLeft", "ArrowLeft", pause=0.3)
+    assert 0.9 * moved < valuenow(notebook, ONE) < moved  # two steps of the axis
+    notebook.execute("explorer.plot.show(explorer._subject(explorer.quantizer, explorer.error))")
+    assert notebook.page.evaluate(f"{plot}._fullLayout.meta") > 0
+    notebook.page.get_by_role("button", name="linear axis").click()
+    notebook.page.wait_for_function(f"{plot}._fullLayout.meta === 0")
+
+
+WORDS = {
+    "fp16": "range is the format's own, ±65504",
+    "tf32": "range is the format's own, ±3.4e38",
+    "fp32": "float32: nothing is quantized",
+    "kmeans3": "levels were fitted to these values",
+    "mxfp4": "each block of 32 finds its own scale",
+}
+
+
+def test_formats_without_a_scale_have_no_handle(open_notebook):
+    cells = [EXPLORE.format(symmetric=True).replace('"int8"', f'"{f}"').replace("explorer", f"x_{f}") for f in WORDS]
+    cells = [cell.replace("ui.x_" + f, "ui.explorer") for cell, f in zip(cells, WORDS, strict=True)]
+    notebook = open_notebook(cells, size=(1480, 4000))  # all of them in sight
     notebook.run()
-    drawn(notebook)
+    plots = notebook.page.locator(".wb-drawn")
+    for i, (format, words) in enumerate(WORDS.items()):
+        plots.nth(i).locator(".xy .js-line").first.wait_for(state="attached", timeout=60_000)
+        assert plots.nth(i).locator(".wb-note-words").inner_text() == words
+        shown = notebook.page.locator('[data-metric="mse"]').nth(i).get_attribute("data-value")
+        assert float(shown) == pytest.approx(notebook.value(f"x_{format}.error.mse"))
     assert notebook.page.get_by_role("slider").count() == 0
-    assert notebook.page.locator(".wb-note-words").inner_text() == words
-    assert notebook.metric("mse") == pytest.approx(notebook.value("explorer.error.mse"))

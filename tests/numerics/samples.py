@@ -1,10 +1,15 @@
 """Data and oracles that the tests of `numerics` share."""
 
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from workbench.numerics.formats.catalogue import FORMATS
+from workbench.numerics.formats.format import Format
 from workbench.numerics.quantizer import Quantizer
 
 seeded = settings(deadline=None, derandomize=True, max_examples=60)
@@ -12,6 +17,9 @@ special = st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3.
 floats = st.lists(st.one_of(st.floats(width=32), special), max_size=60)
 SCALED = [name for name, format in FORMATS.items() if format.has_scale]
 SMALL = [name for name in SCALED if FORMATS[name].bits <= 8]  # at most 256 levels
+# one member of each family and width, for what would take long with all of the catalogue
+KINDS = ["int4", "uint8", "int2_narrow", "q8", "fp16", "fp8_e4m3", "fp8_e5m2fnuz", "fp4_e2m1", "gfpq8", "log2_4", "nf4"]
+KINDS += ["kmeans3", "binary", "ternary", "bf16", "tf32", "int16"]
 SHAPES_OF_DATA = ("gaussian", "laplace", "relu", "student", "uniform", "relu6", "pixels", "normalised", "negative")
 
 
@@ -33,6 +41,17 @@ def data(kind: str, n: int = 20_000, seed: int = 0) -> np.ndarray:
     return values.astype(np.float32)
 
 
+def cases(names: Sequence[str], values: Sequence[Any]) -> list[tuple[str, Any]]:
+    """(name, value): members of KINDS meet every value, each other member one of them, in turn."""
+    others = itertools.cycle(values)
+    return [(name, value) for name in names for value in (values if name in KINDS else [next(others)])]
+
+
+def steps_by_powers_of_two(name: str) -> bool:
+    """Whether a format goes from scale to scale by factors of 2 (or of a root of 2)."""
+    return FORMATS[name].step in ("power_of_two", "sixteenth_octave")
+
+
 def awkward(rng: np.random.Generator) -> np.ndarray:
     """float32, up to 200 values: of any magnitude, in narrow clusters, few and repeated, heavy-tailed, subnormal."""
     n = int(rng.integers(1, 200))
@@ -48,12 +67,20 @@ def awkward(rng: np.random.Generator) -> np.ndarray:
     return kinds[rng.integers(len(kinds))]().astype(np.float32)
 
 
-def unit_scale(name: str, scale: float, zero_point: int | None = None) -> Quantizer:
-    """A quantizer at a scale; integers at their middle code unless a zero point is given."""
+def member(name: str) -> Format:
+    """A format of the catalogue; k-means gets levels fitted to nothing in particular."""
     format = FORMATS[name]
+    if not format.needs_values:
+        return format
+    return format.with_levels(np.sort(np.random.default_rng(format.bits).normal(size=2**format.bits)))
+
+
+def unit_scale(format: str | Format, scale: float, zero_point: int | None = None) -> Quantizer:
+    """A quantizer at a scale that the format can have; integers at their middle code unless a zero point is given."""
+    format = member(format) if isinstance(format, str) else format
     if zero_point is None:
         zero_point = 0 if format.signed or not format.affine else (format.qmax + 1) // 2
-    return Quantizer(format, np.float32(scale), zero_point)
+    return Quantizer(format, np.float32(max(scale, format.least_scale * 1.001) if format.has_scale else 1), zero_point)
 
 
 def neighbours(values: np.ndarray) -> np.ndarray:

@@ -63,7 +63,8 @@ def test_specials_survive_as_the_type_has_them(name):
 
 @pytest.mark.parametrize("name", ["fp16", "bf16"])
 def test_overflow_is_where_the_cast_has_it(name):
-    limit = np.float32(FORMATS[name].overflow_limit)
+    lowest, limit = (np.float32(limit) for limit in FORMATS[name].overflow_limits)
+    assert lowest == -limit
     x = np.array([limit, np.nextafter(limit, np.float32(np.inf)), 3.4028235e38, np.inf], np.float32)
     with np.errstate(over="ignore"):
         expected = x.astype(DTYPES[name]).astype(np.float32)

@@ -52,6 +52,42 @@ def test_a_histogram_read_back_is_the_same():
     assert Histogram.from_arrays(empty.to_arrays()) == empty == HistogramBuilder().histogram()
 
 
+def test_ranges_of_samples():
+    builder = HistogramBuilder()
+    builder.add(np.array([[1.0, -2.0], [np.nan, 3.0], [np.inf, np.nan], [-0.0, -0.0]]), 4)
+    builder.add(np.array([[5.0, 6.0, 7.0]]), 2)  # axis 0 is not the samples: one range for all
+    builder.add(np.zeros((2, 0)), 2)
+    builder.add(np.float32(9), 1)
+    kept = builder.histogram()
+    none = [np.nan, np.nan]
+    expected = np.array([[-2, 1], [3, 3], none, [0, 0], [5, 7], none, none, [9, 9]], np.float32)
+    np.testing.assert_array_equal(kept.sample_ranges, expected)
+    assert not np.signbit(kept.sample_ranges[3]).any()
+    assert (kept.low, kept.high, kept.count) == (-2.0, 9.0, 9)
+    again = Histogram.from_arrays(kept.to_arrays())
+    np.testing.assert_array_equal(again.sample_ranges, expected)
+    np.testing.assert_array_equal((kept + kept).sample_ranges, np.concatenate([expected, expected]))
+    builder.add([1.0], 1)
+    assert len(kept.sample_ranges) == 8  # a value of before does not grow
+
+
+def test_ranges_of_samples_are_all_there_or_not_at_all():
+    plain, empty = Histogram.of([1.0, 2.0]), Histogram.of([])
+    builder = HistogramBuilder()
+    builder.add(np.array([[1.0, 2.0]]), 1)
+    kept = builder.histogram()
+    assert kept == plain  # counts alone are compared
+    assert (
+        plain.sample_ranges.shape == (plain + kept).sample_ranges.shape == (kept + plain).sample_ranges.shape == (0, 2)
+    )
+    np.testing.assert_array_equal((kept + empty).sample_ranges, [[1, 2]])
+    builder.add([3.0])
+    builder.add(np.array([[4.0]]), 1)
+    assert builder.histogram().sample_ranges.shape == (0, 2)
+    with pytest.raises(WorkbenchError, match=r"sample ranges .* have shape \(3,\)"):
+        Histogram.from_arrays({**kept.to_arrays(), "sample_ranges": np.zeros(3)})
+
+
 @pytest.mark.parametrize("change", ["keys", "moments", "scalars", "negative", "descending"])
 def test_arrays_that_are_no_histogram_are_refused(change):
     arrays = {name: a.copy() for name, a in Histogram.of(data("gaussian", 100)).to_arrays().items()}

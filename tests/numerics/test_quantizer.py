@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.numerics.samples import SCALED, data, same_bits, seeded
+from tests.numerics.samples import SCALED, cases, data, member, same_bits, seeded, steps_by_powers_of_two
 from workbench.messages import WorkbenchError
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
 
-INTEGERS = [name for name in SCALED if isinstance(FORMATS[name], IntegerFormat)]
+INTEGERS = [name for name in SCALED if isinstance(FORMATS[name], IntegerFormat) and FORMATS[name].affine]
 SIGNED = [name for name in INTEGERS if FORMATS[name].signed]
 TINY, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -40,10 +40,10 @@ def test_an_unsigned_symmetric_format_has_its_middle_code_at_zero(name):
     assert Quantizer.covering(name, -1.5, 1.5).zero_point in (middle - 1, middle)
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-@pytest.mark.parametrize(
-    "ends", [(-1.0, 3.0), (0.5, 2.0), (-4.0, -1.0), (0.0, 0.1), (-1e-3, 0.0), (-255.0, 256.0), (-1.0, 1.0)]
-)
+RANGES = [(-1.0, 3.0), (0.5, 2.0), (-4.0, -1.0), (0.0, 0.1), (-1e-3, 0.0), (-255.0, 256.0), (-1.0, 1.0)]
+
+
+@pytest.mark.parametrize(("name", "ends"), cases(INTEGERS, RANGES))
 def test_the_affine_rule(name, ends):
     format, (low, high) = FORMATS[name], ends
     quantizer = Quantizer.covering(name, low, high, symmetric=False)
@@ -59,54 +59,58 @@ def test_the_affine_rule(name, ends):
         assert Quantizer.covering(name, *ends) == quantizer
 
 
-@pytest.mark.parametrize("name", ["fp8_e4m3", "fp8_e5m2"])
-def test_fp8_covers_with_its_largest_level(name):
+@pytest.mark.parametrize("name", [name for name in SCALED if FORMATS[name].family == "floating"])
+def test_small_floats_cover_with_their_largest_level(name):
     quantizer = Quantizer.covering(name, -3.0, 1.0)
     assert quantizer.scale == np.float32(3.0 / FORMATS[name].largest) and quantizer.zero_point == 0
     assert quantizer == Quantizer.covering(name, -3.0, 3.0, symmetric=False)
 
 
-@pytest.mark.parametrize("name", ["fp32", "fp16", "bf16"])
+@pytest.mark.parametrize("name", ["fp32", "fp16", "bf16", "tf32", "kmeans3", "pruned"])
 def test_formats_without_a_scale_ignore_the_range(name):
+    format = member(name)
     for ends in ((-1, 1), (0, 0), (np.nan, np.inf), (2, 1)):
-        quantizer = Quantizer.covering(name, *ends, axis=0)
+        quantizer = Quantizer.covering(format, *ends, axis=0)
         assert quantizer.scale == 1 and quantizer.zero_point == 0 and quantizer.axis is None
     x = data("gaussian", 60).reshape(3, 20)
     assert same_bits(quantizer.decode(quantizer.encode(x)), quantizer.fake_quantize(x))
 
 
-@pytest.mark.parametrize("name", SCALED)
-@pytest.mark.parametrize("symmetric", [None, True, False])
-@pytest.mark.parametrize(
-    "ends",
-    [
-        (0, 0),
-        (0, 1e-45),
-        (-1e-45, 1e-45),
-        (-1e-40, 0),
-        (0, 3e38),
-        (-3e38, 3e38),
-        (-LARGEST, LARGEST),
-        (-LARGEST, 0),
-        (-1e-45, LARGEST),
-    ],
-)
-def test_scales_are_finite_positive_and_normal(name, symmetric, ends):
-    quantizer = Quantizer.covering(name, *ends, symmetric=symmetric)
-    assert TINY <= quantizer.scale <= LARGEST
-    levels = quantizer.levels
-    assert np.isfinite(levels).all() and (np.diff(levels) > 0).all() and np.count_nonzero(levels == 0) == 1
-    if ends == (0, 0):
-        assert quantizer.scale == 1
-    x = np.array([ends[0], 0, ends[1], -LARGEST, LARGEST], np.float32)
-    y = quantizer.fake_quantize(x)
-    assert np.isfinite(y).all() and y[1] == 0 and y[3] == quantizer.low and y[4] == quantizer.high
-    # near the end of float32 the level of the lowest code must stay finite too, which int4 feels most
-    assert quantizer.high >= 0.86 * ends[1] or ends[1] < 1
-    assert quantizer.low <= 0.86 * ends[0] or ends[0] > -1
+EXTREME = [(0, 0), (0, 1e-45), (-1e-45, 1e-45), (-1e-40, 0), (0, 3e38), (-3e38, 3e38), (-LARGEST, LARGEST)]
+EXTREME += [(-LARGEST, 0), (-1e-45, LARGEST)]
 
 
-@pytest.mark.parametrize("name", SCALED)
+def reached_at_the_end(name: str) -> float:
+    """Share of a range near the end of float32 that is covered: the level of the lowest code must be finite too.
+
+    Integers that are not narrow have one code more below zero: int2 and uint2 around its middle code have levels from
+    -2 to 1, so that the highest one ends at half. Scales in powers of two lose up to half of what is left.
+    """
+    format, reached = FORMATS[name], 1.0
+    if isinstance(format, IntegerFormat):
+        middle = 0 if format.signed else (format.qmax + 1) // 2
+        reached = min(1.0, (format.qmax - middle) / (middle - format.qmin))
+    return 0.98 * reached / (2 if steps_by_powers_of_two(name) else 1)
+
+
+@pytest.mark.parametrize(("name", "ends"), cases(SCALED, EXTREME))
+def test_scales_are_finite_positive_and_normal(name, ends):
+    for symmetric in (None, True, False):
+        quantizer = Quantizer.covering(name, *ends, symmetric=symmetric)
+        assert TINY <= quantizer.scale <= LARGEST
+        levels = quantizer.levels
+        assert np.isfinite(levels).all() and (levels[1:] > levels[:-1]).all()
+        assert np.count_nonzero(levels == 0) == (name != "binary")
+        if ends == (0, 0):
+            assert quantizer.scale == 1
+        x = np.array([ends[0], 0, ends[1], -LARGEST, LARGEST], np.float32)
+        y = quantizer.fake_quantize(x)
+        assert np.isfinite(y).all() and y[3] == quantizer.low and y[4] == quantizer.high
+        assert y[1] == (quantizer.high if name == "binary" else 0)  # without a level at 0 it goes to the upper one
+        assert quantizer.high >= reached_at_the_end(name) * ends[1] or ends[1] < 1
+        assert quantizer.low <= reached_at_the_end(name) * ends[0] or ends[0] > -1
+
+
 @pytest.mark.parametrize(
     ("ends", "text"),
     [
@@ -118,13 +122,14 @@ def test_scales_are_finite_positive_and_normal(name, symmetric, ends):
         ((1, -1), "crossed; expected low <= high"),
     ],
 )
-def test_impossible_ranges_are_refused(name, ends, text):
-    with pytest.raises(WorkbenchError, match=text):
-        Quantizer.covering(name, *ends)
-    with pytest.raises(WorkbenchError, match=text):
-        Quantizer.covering(name, [-1.0, ends[0]], [1.0, ends[1]], axis=0)
-    with pytest.raises(WorkbenchError, match="unknown format"):
-        Quantizer.covering("int3", -1, 1)
+def test_impossible_ranges_are_refused(ends, text):
+    for name in SCALED:
+        with pytest.raises(WorkbenchError, match=text):
+            Quantizer.covering(name, *ends)
+        with pytest.raises(WorkbenchError, match=text):
+            Quantizer.covering(name, [-1.0, ends[0]], [1.0, ends[1]], axis=0)
+    with pytest.raises(WorkbenchError, match="unknown format 'int99'"):
+        Quantizer.covering("int99", -1, 1)
 
 
 @seeded
@@ -132,9 +137,14 @@ def test_impossible_ranges_are_refused(name, ends, text):
 def test_any_range_is_covered_to_half_a_step(name, low, high):
     low, high = min(low, high), max(low, high)
     quantizer = Quantizer.covering(name, low, high)
-    step = float(quantizer.scale) * (16.0 if name == "fp8_e4m3" else 1.0)
-    assert quantizer.high >= high - 0.501 * step - 1e-6 * abs(high)
-    assert quantizer.low <= low + 0.501 * step + 1e-6 * abs(low)
+    step = float(quantizer.levels[-1]) - float(quantizer.levels[-2])
+    if FORMATS[name].family == "logarithmic":  # the top level is the last at or below T, not the first above it
+        threshold, ratio = max(abs(low), abs(high)), 2.0 ** (1 / FORMATS[name].steps_per_octave)
+        assert threshold == 0 or threshold / ratio * (1 - 1e-6) <= quantizer.high <= threshold * (1 + 1e-6)
+        return
+    slack = 1.001 if name in ("q4", "q8", "q16") else 0.501  # m = ceil(log2 T) cuts a T that is a power of two
+    assert quantizer.high >= high - slack * step - 1e-6 * abs(high)
+    assert quantizer.low <= low + slack * step + 1e-6 * abs(low)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +202,12 @@ def test_equality_looks_at_everything():
     assert Quantizer.covering("int8", -1, 1) == Quantizer.covering("int8", -1.0, 1.0, axis=0)  # floats: one group
 
 
-@pytest.mark.parametrize("name", SCALED)
-@pytest.mark.parametrize(("axis", "block_size"), [(0, None), (1, None), (-1, None), (2, 5), (-2, 4), (0, 3)])
-def test_groups_are_quantized_each_by_its_own(name, axis, block_size):
+GROUPINGS = [(0, None), (1, None), (-1, None), (2, 5), (-2, 4), (0, 3)]
+
+
+@pytest.mark.parametrize(("name", "grouping"), cases(SCALED, GROUPINGS))
+def test_groups_are_quantized_each_by_its_own(name, grouping):
+    axis, block_size = grouping
     x = data("laplace", 3 * 4 * 5).reshape(3, 4, 5)
     n = x.shape[axis] if block_size is None else x.size // block_size
     rng = np.random.default_rng(0)
@@ -231,9 +244,10 @@ def test_a_tensor_with_other_groups_is_refused():
         quantizer.fake_quantize(np.float32(1))
 
 
-@pytest.mark.parametrize("name", ["fp32", *SCALED])
+@pytest.mark.parametrize("name", FORMATS)
 def test_any_shape_and_memory_layout_is_taken_and_nothing_is_written_into(name):
-    quantizer = Quantizer.covering(name, -2, 2)
+    format = member(name)
+    quantizer = Quantizer.covering(format, -2, 2)
     x = data("gaussian", 120).reshape(2, 3, 4, 5)
     kept = x.copy()
     expected = quantizer.fake_quantize(x)

@@ -4,7 +4,7 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
-Rule = str | dict[str, Any]
+Rule = str | float | dict[str, Any]  # a number alone is an absolute tolerance
 DEFAULT: Rule = {"rel": 1e-9}
 
 
@@ -50,6 +50,8 @@ def agrees(found: Any, expected: Any, rule: Rule) -> bool:
     """Whether one value meets its rule; integers, booleans and words are exact under any rule."""
     if expected is None or isinstance(expected, bool):
         return found is expected
+    if isinstance(rule, float):
+        rule = {"abs": rule}
     a, b = number(found), number(expected)
     if a is None or b is None:
         return found == expected

@@ -111,8 +111,8 @@ def test_choice_messages(app):
     assert panel.view["format"] == "fp16" and panel.view["method"]["disabled"]
     send(panel, kind="format", format="int4", scope="tensor")
     assert app.recipe["conv2.weight"].format == "int4"
-    send(panel, kind="format", format="int9", scope="tensor")
-    assert "int9" in part(app, HeaderPanel).view["trouble"]
+    send(panel, kind="format", format="int99", scope="tensor")
+    assert "int99" in part(app, HeaderPanel).view["trouble"]
 
 
 def test_unknown_and_malformed_messages_do_nothing(app):

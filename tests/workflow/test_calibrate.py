@@ -51,6 +51,38 @@ def test_saved_and_loaded(small_calibration, tmp_path):
     assert again == small_calibration and list(again) == list(small_calibration)
 
 
+def test_each_sample_keeps_its_range_in_the_order_seen(small):
+    x = images(70)
+    expected = np.stack([x.reshape(70, -1).min(axis=1), x.reshape(70, -1).max(axis=1)], axis=1)
+    for size in (1, 7, 32):
+        calibration = calibrate(small, [{"image": x[i : i + size]} for i in range(0, 70, size)])
+        assert calibration["image"].sample_ranges.dtype == np.float32
+        np.testing.assert_array_equal(calibration["image"].sample_ranges, expected)
+        for histogram in calibration.values():
+            ranges = histogram.sample_ranges
+            assert ranges.shape == (70, 2)
+            assert (ranges[:, 0].min(), ranges[:, 1].max()) == (histogram.low, histogram.high)
+
+
+def test_ranges_of_samples_survive_merging_saving_and_loading(small, tmp_path):
+    first, second = calibrate(small, images(3, 1)), calibrate(small, images(4, 2))
+    both = first + second
+    parts = [part["relu1_out"].sample_ranges for part in (first, second)]
+    np.testing.assert_array_equal(both["relu1_out"].sample_ranges, np.concatenate(parts))
+    again = Calibration.load(both.save(tmp_path / "a.npz"))
+    np.testing.assert_array_equal(again["relu1_out"].sample_ranges, both["relu1_out"].sample_ranges)
+    np.testing.assert_array_equal((second + first)["relu1_out"].sample_ranges, np.concatenate(parts[::-1]))
+
+
+def test_a_file_of_before_there_were_ranges_of_samples(small_calibration, tmp_path):
+    path = small_calibration.save(tmp_path / "a.npz")
+    with np.load(path) as stored:
+        kept = {name: array for name, array in stored.items() if not name.endswith("sample_ranges")}
+    np.savez(tmp_path / "old.npz", **kept)
+    old = Calibration.load(tmp_path / "old.npz")
+    assert old == small_calibration and old["image"].sample_ranges.shape == (0, 2)
+
+
 def test_files_that_are_none(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"x")
     with pytest.raises(WorkbenchError, match="not a saved calibration"):

@@ -1,5 +1,7 @@
 """The documented meaning of `choose`, word by word."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -49,14 +51,19 @@ def test_weights_of_eight_bits_keep_their_range_fewer_bits_are_clipped(small):
     assert clipped.method == "percentile"
 
 
-@pytest.mark.parametrize("method", list(CLIPPING))
-@pytest.mark.parametrize("format", [name for name in FORMATS if name != "fp32"])
+# Every format meets a method, and every method a few kinds of formats; one range a tensor where the search takes long.
+QUICK = ("least_error", "min_max", "percentile", "aciq_laplace", "power_of_two_max", "moving_average")
+EVERY_FORMAT = list(zip([name for name in FORMATS if name != "fp32"], itertools.cycle(QUICK), strict=False))
+EVERY_METHOD = [(format, method) for method in CLIPPING for format in ("int4", "fp4_e2m1", "q8", "log2_4")]
+
+
+@pytest.mark.parametrize(("format", "method"), EVERY_FORMAT + EVERY_METHOD)
 def test_every_format_and_method_gives_a_recipe(small, small_calibration, format, method):
-    recipe = choose(
-        small, small_calibration, weights=format, activations=format, clipping=method, weight_clipping=method
-    )
+    options = dict(weights=format, activations=format, clipping=method, weight_clipping=method)
+    recipe = choose(small, small_calibration, per_channel=method in QUICK, **options)
     assert len(recipe) == 6
     assert {choice.method for choice in recipe.values()} == ({method} if FORMATS[format].has_scale else {"own"})
+    assert {choice.format for choice in recipe.values()} == {format}
 
 
 def test_without_data_there_are_weights_and_formats_with_their_own_range(small):
@@ -94,8 +101,8 @@ def test_without_data_batch_norm_gives_estimates(tmp_path):
 
 
 def test_names_that_do_not_exist(small, small_calibration):
-    with pytest.raises(WorkbenchError, match="unknown format 'int9'; expected one of"):
-        choose(small, small_calibration, weights="int9")
+    with pytest.raises(WorkbenchError, match="unknown format 'int99'; expected one of"):
+        choose(small, small_calibration, weights="int99")
     with pytest.raises(WorkbenchError, match="unknown clipping method 'best'; expected one of least_error"):
         choose(small, small_calibration, clipping="best")
     with pytest.raises(WorkbenchError, match="no tensor 'nothing'"):

@@ -10,9 +10,11 @@ from onnx import numpy_helper
 
 from tests.workflow.small_models import images, small_cnn
 from workbench.messages import WorkbenchError
+from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose, choose_tensor
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.exporting import export
+from workbench.workflow.export.onnx_qdq import ONNX_QDQ
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.simulate import simulate
@@ -66,7 +68,6 @@ def test_a_relu_before_any_zero_point_stays(small, small_calibration, tmp_path, 
 def test_simulation_sees_the_export_differ(small, small_calibration, tmp_path):
     """The proof can fail: another recipe's file is not equal."""
     from workbench.workflow.data import as_batches
-    from workbench.workflow.export.onnx_qdq import ONNX_QDQ
 
     recipe = choose(small, small_calibration)
     ONNX_QDQ.write(small, recipe.with_tensor("relu1_out", low=0.0, high=0.5), tmp_path / "other.onnx")
@@ -102,8 +103,6 @@ def test_a_graph_output_that_a_layer_reads_stays_float(tmp_path):
     ]
     path = saved(tmp_path / "net.onnx", nodes, {"x": ["N", 4]}, {"middle": ["N", 4], "y": ["N", 2]}, constants)
     model, x = load(path), rng.normal(size=(9, 4)).astype(np.float32)
-    from workbench.workflow.calibrate import calibrate
-
     recipe = choose(model, calibrate(model, x))
     assert "middle" in recipe
     assert export(model, recipe, tmp_path / "q.onnx", data=x).bit_equal == 1.0

@@ -50,7 +50,7 @@ def test_a_format_without_scale_has_its_own_range():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (dict(format="int9"), "unknown format 'int9'; expected one of fp32, fp16"),
+        (dict(format="int99"), "unknown format 'int99'; expected one of fp32, fp16"),
         (dict(format="int8"), "'new' has no range yet"),
         (dict(low=1.0), "low and high go together"),
         (dict(low=0.0, high=1.0), "no entry yet"),
@@ -67,6 +67,14 @@ def test_impossible_changes_are_refused(arguments, words):
 def test_diff_names_entries_that_come_and_go():
     one, two = recipe(a=dict(low=-1.0, high=1.0)), recipe(b=dict(low=-1.0, high=1.0))
     assert one.diff(two) == (Difference("a", "format", "int8", None), Difference("b", "format", None, "int8"))
+
+
+def test_diff_names_fields_that_only_one_side_writes():
+    plain = recipe(a=dict(low=-1.0, high=1.0))
+    varied = plain.with_tensor("a", rounding="up", zero_band=0.25)
+    there = (Difference("a", "rounding", "nearest_even", "up"), Difference("a", "zero_band", 0.0, 0.25))
+    back = (Difference("a", "rounding", "up", "nearest_even"), Difference("a", "zero_band", 0.25, 0.0))
+    assert (plain.diff(varied), varied.diff(plain)) == (there, back)
 
 
 bounds = st.floats(min_value=2.0**-60, max_value=2.0**60, width=32)

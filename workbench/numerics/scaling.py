@@ -32,9 +32,10 @@ def scale_and_zero_point(
         return np.asarray(np.float32(1)), np.asarray(0)
     lows, highs = _checked_range(low, high)
     magnitude = np.maximum(np.abs(lows), np.abs(highs))
-    if not isinstance(format, IntegerFormat):
-        scale = np.maximum(magnitude / format.largest, TINY).astype(np.float32)
-        return _limited(np.where(magnitude == 0, np.float32(1), scale), format.largest), np.zeros(lows.shape, np.int64)
+    if not isinstance(format, IntegerFormat) or not format.affine:
+        scale, zero_point = format.scale_covering(magnitude)
+        ends = np.abs(format.unit_ends(zero_point.reshape(-1))).max(axis=1).reshape(zero_point.shape)
+        return _limited(scale, ends, powers_of_two=format.step != "continuous"), zero_point
     if symmetric is None and format.signed:
         mirrored = lows == -highs
     else:
@@ -51,24 +52,60 @@ def scale_and_zero_point(
     return _limited(scale, np.maximum(zero_point - format.qmin, format.qmax - zero_point)), zero_point
 
 
-def _limited(scale: np.ndarray, largest_unit: np.ndarray | float) -> np.ndarray:
+def _limited(scale: np.ndarray, largest_unit: np.ndarray | float, *, powers_of_two: bool = False) -> np.ndarray:
     """float32 scales at which a level of `largest_unit` is still finite; only ranges near 3e38 are cut."""
     limit = np.nextafter((LARGEST / np.asarray(largest_unit)).astype(np.float32), np.float32(0))
+    if powers_of_two:
+        limit = np.ldexp(np.float32(1), np.frexp(limit)[1] - 1)
     return np.minimum(scale, limit)
+
+
+STEPS = 4  # of the last place, between a product and the boundary that the division gives, almost always
 
 
 def boundaries_at(unit_boundaries: np.ndarray, scale: np.float32 | np.ndarray) -> np.ndarray:
     """float32 (n,): the largest x with float32(x / scale) <= unit_boundary, for each unit boundary.
 
     The kernel divides in float32, so the product alone is not enough: it is moved by single steps of the last place
-    until the division agrees. Works for a column of scales too: unit (n,), scale (m, 1) gives (m, n).
+    until the division agrees. Boundaries next to 0, where quotients are subnormal and many inputs share one, are found
+    by halving. Works for a column of scales too: unit (n,), scale (m, 1) gives (m, n).
     """
     down, up = np.float32(-np.inf), np.float32(np.inf)
-    x = (unit_boundaries.astype(np.float64) * np.asarray(scale, np.float64)).astype(np.float32)
-    unit = np.broadcast_to(unit_boundaries, x.shape)
     with np.errstate(over="ignore"):
-        while (too_high := x / scale > unit).any():
+        x = (unit_boundaries.astype(np.float64) * np.asarray(scale, np.float64)).astype(np.float32)
+        unit = np.broadcast_to(unit_boundaries, x.shape)
+        for _ in range(STEPS):
+            if not (too_high := x / scale > unit).any():
+                break
             x = np.where(too_high, np.nextafter(x, down), x)
-        while (fits := np.nextafter(x, up) / scale <= unit).any():
+        for _ in range(STEPS):
+            if not (fits := np.nextafter(x, up) / scale <= unit).any():
+                break
             x = np.where(fits, np.nextafter(x, up), x)
+        wrong = (x / scale > unit) | (np.nextafter(x, up) / scale <= unit)
+        if wrong.any():
+            scales = np.broadcast_to(np.asarray(scale, np.float32), x.shape)
+            x[wrong] = _largest_fitting(unit[wrong], scales[wrong])
     return x
+
+
+def _largest_fitting(unit: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The same by halving the float32 numbers in their order, 32 steps; unit, scale: float32 (n,)."""
+    fits = np.full(unit.shape, _order(np.array([-np.inf], np.float32))[0])
+    beyond = np.full(unit.shape, _order(np.array([np.inf], np.float32))[0])
+    while (beyond - fits > 1).any():
+        middle = (fits + beyond) // 2
+        good = _of_order(middle) / scale <= unit
+        fits, beyond = np.where(good, middle, fits), np.where(good, beyond, middle)
+    return _of_order(fits)
+
+
+def _order(values: np.ndarray) -> np.ndarray:
+    """int64 that ascend as float32 values do; -0 comes right before 0."""
+    bits = values.view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF) - 1, bits)
+
+
+def _of_order(order: np.ndarray) -> np.ndarray:
+    """The inverse of `_order`."""
+    return np.where(order < 0, (-order - 1) | 0x80000000, order).astype(np.uint32).view(np.float32)

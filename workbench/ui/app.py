@@ -9,6 +9,7 @@ import ipywidgets
 from workbench.models.model import Model
 from workbench.ui.panels.choice import ChoicePanel
 from workbench.ui.panels.exporting import ExportPanel
+from workbench.ui.panels.formats import FormatsPanel
 from workbench.ui.panels.header import HeaderPanel
 from workbench.ui.panels.inputs import InputsPanel
 from workbench.ui.panels.layers import LayersPanel
@@ -66,6 +67,7 @@ class App(ipywidgets.Box):
             "choice": choice,
             "network": NetworkPanel(self.study),
             "inputs": InputsPanel(self.study),
+            "formats": FormatsPanel(self.study),
             "export": ExportPanel(self.study),
             "tour": TourPanel(self.study),
         }
@@ -121,7 +123,7 @@ def _same(new: Subject, old: Subject | None) -> bool:
     """Whether two subjects would be drawn alike: all parts are values that do not change."""
     if old is None:
         return False
-    same_values = ("caption", "title", "symmetric", "marks")
+    same_values = ("caption", "title", "symmetric", "marks", "n_samples")
     same_things = ("distribution", "array", "quantizer", "error", "reference")
     return all(getattr(new, field) == getattr(old, field) for field in same_values) and all(
         getattr(new, field) is getattr(old, field) for field in same_things

@@ -4,7 +4,7 @@ import atexit
 import contextlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.numerics.clipping.catalogue import CLIPPING
+from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.filelock import FileLock
 from workbench.ui.history import History
 from workbench.workflow.files import read_json, write_text
@@ -20,6 +22,7 @@ from workbench.workflow.recipe import Recipe
 VERSION = 1
 DELAY = 0.25  # seconds from a change to its file
 MOST_APPS = 50  # on one file at a time
+BESIDE = "-unregistered"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,34 @@ class Saved:
             raise WorkbenchError("field 'decided' must be a list of tensor names")
         history = History.from_json(document.get("history"), recipe)
         return cls(recipe, history, **names, decided=frozenset(decided), whole=bool(document.get("whole", True)))
+
+
+def unregistered(document: Any) -> list[str]:
+    """Formats and methods that a saved file names and that are not known here, in words that say how to register."""
+    found: dict[str, None] = {}
+    for entry in _entries(document):
+        format, method = entry.get("format"), entry.get("method", "hand")
+        if isinstance(format, str) and format not in FORMATS:
+            found[f"format {format!r} (wb.FORMATS.register(...))"] = None
+        if isinstance(method, str) and method not in CLIPPING and method not in ("hand", "own"):
+            found[f"threshold method {method!r} (wb.CLIPPING.register({method!r}, function))"] = None
+    return list(found)
+
+
+def _entries(document: Any) -> Iterator[dict[str, Any]]:
+    """The entries of all tensors, of the recipe and of the steps of the history."""
+
+    def part(of: Any, name: str) -> Any:
+        return of.get(name) if isinstance(of, dict) else None
+
+    history = part(document, "history")
+    steps = [step for way in ("undo", "redo") for step in _listed(part(history, way)) if isinstance(step, dict)]
+    for tensors in (part(part(document, "recipe"), "tensors"), *steps):
+        yield from (e for e in (tensors.values() if isinstance(tensors, dict) else ()) if isinstance(e, dict))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 class Autosave:
@@ -100,11 +131,25 @@ class Autosave:
             self.said(self.notices[-1])
 
     def read(self, model: Model) -> Saved | None:
-        """What was saved for this model, None where there is nothing. A file that cannot be read is set aside."""
+        """What was saved for this model, None where there is nothing. A file that cannot be read is set aside.
+
+        A file that names a format or a method which is not registered stays where it is for the next time; until then
+        choices go to a file beside it.
+        """
         if self.path is None or not self.path.exists():
             return None
         try:
-            saved = Saved.from_json(read_json(self.path))
+            document = read_json(self.path)
+            missing = unregistered(document)
+            if missing and not self.path.stem.endswith(BESIDE):
+                beside = self.path.with_name(f"{self.path.stem}{BESIDE}.json")
+                self._say(
+                    f"Saved choices use {', '.join(missing)}, which is not known here. Register it and run this cell "
+                    f"again to have them back from {self.path}; until then choices are saved to {beside}."
+                )
+                self.path = beside
+                return self.read(model)
+            saved = Saved.from_json(document)
             if saved.recipe.model_sha256 != model.sha256:
                 raise WorkbenchError("it belongs to another model")
             unknown = [name for name in saved.recipe if name not in model.tensors]

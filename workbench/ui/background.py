@@ -2,25 +2,31 @@
 
 import dataclasses
 import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from workbench.messages import Notice
 from workbench.models.model import Model
+from workbench.numerics.clipping.catalogue import CLIPPING
+from workbench.numerics.formats.catalogue import FORMATS
+from workbench.ui.alternatives import Looking, details_job, formats_job
 from workbench.ui.autosave import Autosave, Saved
 from workbench.ui.books import ChoiceBook, ErrorBook, source_of
 from workbench.ui.core import Core
 from workbench.ui.history import changed_tensors
 from workbench.ui.jobs import (
     Counted,
+    Figures,
     Network,
     calibration_job,
     default_choices,
-    details_job,
     errors_job,
     layer_tensors,
 )
-from workbench.ui.state import State, TensorDetails
+from workbench.ui.sampled import SampleBook
+from workbench.ui.state import FormatTable, State, TensorDetails
 from workbench.ui.worker import Request
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
@@ -28,7 +34,9 @@ from workbench.workflow.data import as_batches
 from workbench.workflow.recipe import Recipe
 
 AT_ONCE = 0.5  # seconds given to default choices of weights before the first picture
-DETAILS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NETWORK, CALIBRATION = range(1, 8)  # urgency
+DETAILS, FORMS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NETWORK, CALIBRATION = range(1, 9)  # urgency
+FORMAT_QUESTIONS = frozenset({"formats", "comparison"})
+QUESTIONS = FORMAT_QUESTIONS | {"methods"}
 
 
 class Background(Core):
@@ -44,17 +52,19 @@ class Background(Core):
         autosave: str | Path | None = None,
     ) -> None:
         super().__init__(model, Recipe(model.name, model.sha256))
-        self.choices, self.errors = ChoiceBook(model), ErrorBook(model)
         judged = data if evaluation is None else evaluation
         self.labels = getattr(judged, "labels", None) if labels is None else labels
         self.data = None if data is None else as_batches(model, data)
         self.evaluation = None if judged is None else self.data if judged is data else as_batches(model, judged)
+        self.samples = SampleBook(model, self.data)
+        self.choices, self.errors = ChoiceBook(model), ErrorBook(model, self.samples)
         self._network = Network(model, self.evaluation, self.labels) if self.evaluation is not None else None
         self._judged = judged
         self._names = layer_tensors(model)
         self._weights = set(weight_names(model))
         self.autosave = Autosave(autosave, model)
         self._open()
+        self._deaf = [catalogue.observe(_counting(self)) for catalogue in (FORMATS, CLIPPING)]
 
     def _open(self) -> None:
         """Begin with what was saved, or empty; select the first layer."""
@@ -114,6 +124,8 @@ class Background(Core):
 
     def close(self) -> None:
         """Stop background work, write what is not saved yet and let another App have the file."""
+        for stop in self._deaf:
+            stop()
         super().close()
         self.autosave.close()
 
@@ -130,12 +142,17 @@ class Background(Core):
             notices = state.notices + tuple(Notice("range", words) for words in left_out)
             return dataclasses.replace(state, notices=notices, whole=topic == "defaults" or self.data is None)
         if topic == "errors":
-            current = {name: error for name, error in value.items() if self._known(state, name) is not None}
-            return dataclasses.replace(state, errors={**state.errors, **current})
-        if topic == "details":
-            details: TensorDetails = value
-            same = details.tensor == state.selected and details.choice is state.recipe.choices.get(details.tensor)
-            return dataclasses.replace(state, details=details) if same else state
+            figures: Figures = value
+            current = {name: error for name, error in figures.errors.items() if self._known(state, name) is not None}
+            coded = {**state.coded_bits, **figures.coded_bits}
+            return dataclasses.replace(state, errors={**state.errors, **current}, coded_bits=coded)
+        if topic in ("details", "formats"):
+            about: TensorDetails | FormatTable = value
+            if about.tensor != state.selected or about.choice is not state.recipe.choices.get(about.tensor):
+                return state
+            error = self._known(state, about.tensor)  # one that had to be measured came with the details
+            errors = state.errors if error is None else {**state.errors, about.tensor: error}
+            return dataclasses.replace(state, errors=errors, **{topic: value})
         if topic == "network":
             return dataclasses.replace(state, measured=value) if value.recipe is state.recipe else state
         field = {"input": "input_report", "export": "exported"}[topic]
@@ -155,10 +172,13 @@ class Background(Core):
                     errors.pop(name, None)
                     if known is not None:
                         errors[name] = known
-            new = dataclasses.replace(new, errors=errors)
+            coded = {n: bits for n, bits in new.coded_bits.items() if n not in touched}
+            new = dataclasses.replace(new, errors=errors, coded_bits=coded)
         details = new.details
         if details is not None and details.tensor != new.selected:
             new = dataclasses.replace(new, details=None)
+        if new.formats is not None and (new.formats.tensor != new.selected or not new.asked & FORMAT_QUESTIONS):
+            new = dataclasses.replace(new, formats=None)
         if new.decided and (new.recipe is not old.recipe or new.selected != old.selected):
             self.autosave.later(Saved(new.recipe, new.history, new.selected, new.layer, new.decided, new.whole))
         return new
@@ -169,12 +189,18 @@ class Background(Core):
         recipe_changed, data_changed = new.recipe is not old.recipe, new.calibration is not old.calibration
         if recipe_changed or data_changed:
             requests.append(self._errors_request(new))
-        if new.selected and (
-            new.selected != old.selected
-            or new.recipe.choices.get(new.selected) is not old.recipe.choices.get(new.selected)
+        another = new.selected != old.selected or (
+            new.recipe.choices.get(new.selected) is not old.recipe.choices.get(new.selected)
             or (data_changed and new.selected not in self._weights)
-        ):
+            or new.catalogues != old.catalogues
+        )
+        asked = new.asked - old.asked
+        if new.selected and (another or "methods" in asked):
             requests.append(self._details_request(new))
+        if new.selected and new.asked & FORMAT_QUESTIONS and (another or asked & FORMAT_QUESTIONS):
+            requests.append(self._formats_request(new))
+        elif old.asked & FORMAT_QUESTIONS and not new.asked & FORMAT_QUESTIONS:
+            self.worker.cancel("formats")
         if new.calibrated and not old.calibrated and not new.whole:
             calibration, present = new.calibration, new.recipe
             names = [n for n in self.model.observed if n not in present and n not in new.decided]
@@ -193,21 +219,37 @@ class Background(Core):
         recipe, calibration, names = state.recipe, state.calibration, self._names
 
         def errors(turn: Any) -> Any:
-            return errors_job(self.errors, self.model, recipe, calibration, names, turn)
+            return errors_job(self.errors, self.samples, self.model, recipe, calibration, names, turn)
 
         return Request("errors", errors, urgency=ERRORS)
 
+    def _looking(self, state: State) -> Looking:
+        books = self.choices, self.errors, self.samples
+        return Looking(self.model, *books, state.recipe, state.calibration, state.selected)
+
     def _details_request(self, state: State) -> Request:
-        recipe, calibration, name = state.recipe, state.calibration, state.selected
+        look, known, every = self._looking(state), state.details, "methods" in state.asked
+        return Request("details", lambda turn: details_job(look, known, turn, all_methods=every), urgency=DETAILS)
 
-        def details(turn: Any) -> Any:
-            return details_job(self.choices, self.model, recipe, calibration, name, turn)
-
-        return Request("details", details, urgency=DETAILS)
+    def _formats_request(self, state: State) -> Request:
+        look, known, whole = self._looking(state), state.formats, "comparison" in state.asked
+        return Request("formats", lambda turn: formats_job(look, known, turn, whole=whole), urgency=FORMS)
 
     def _known(self, state: State, name: str) -> Any:
         source = source_of(self.model, state.calibration, name)
         return self.errors.known(name, state.recipe.choices.get(name), source)
+
+
+def _counting(background: Background) -> Callable[[], None]:
+    """For a catalogue to call: tells the study, if it is still there, that there are other members now."""
+    known = weakref.ref(background)
+
+    def heard() -> None:
+        study = known()
+        if study is not None:
+            study.update(lambda s: dataclasses.replace(s, catalogues=s.catalogues + 1))
+
+    return heard
 
 
 def with_defaults(state: State, choices: list[TensorChoice]) -> State:

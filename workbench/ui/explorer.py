@@ -8,12 +8,15 @@ import traitlets
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.catalogue import CLIPPING
+from workbench.numerics.codebooks.fit_codebook import fit_codebook
 from workbench.numerics.errors.error import QuantizationError
 from workbench.numerics.errors.expected import expected_error
+from workbench.numerics.errors.measured import measured_error
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.formats.format import Format
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.sorted_sums import SortedSums
+from workbench.numerics.values import as_float32
 from workbench.ui.panels.numbers import NumbersPanel
 from workbench.ui.threshold.subject import Subject
 from workbench.ui.threshold.widget import ThresholdPlot
@@ -31,13 +34,16 @@ class Explorer(ipywidgets.HBox):
     error = traitlets.Instance(QuantizationError)
 
     def __init__(self, values: Any, format: Format | str = "int8", symmetric: bool | None = None) -> None:
-        self._distribution = SortedSums.of(values)
+        self._values = as_float32(values)
+        self._distribution = SortedSums.of(self._values)
         if not self._distribution.count:
             raise WorkbenchError("there is no finite value to explore; give an array with at least one number")
         self._format = as_format(format)
+        if self._format.needs_values:
+            self._format = fit_codebook(self._format, self._distribution)
         self._symmetric = self._format.signed if symmetric is None else bool(symmetric)
         quantizer = self._covering(*self._min_max())
-        error = expected_error(self._distribution, quantizer)
+        error = self._error(quantizer)
         self._reference = error
         self._marks = self._method_marks()
         self._range = self._min_max()
@@ -57,6 +63,11 @@ class Explorer(ipywidgets.HBox):
     def _covering(self, low: float, high: float) -> Quantizer:
         return Quantizer.covering(self._format, low, high, symmetric=self._symmetric)
 
+    def _error(self, quantizer: Quantizer) -> QuantizationError:
+        if quantizer.format.block_size is not None:  # blocks find their scales among neighbours
+            return measured_error(self._values, quantizer)
+        return expected_error(self._distribution, quantizer)
+
     def _min_max(self) -> tuple[float, float]:
         distribution = self._distribution
         if not self._symmetric or not self._format.affine:
@@ -68,12 +79,12 @@ class Explorer(ipywidgets.HBox):
         if not self._format.has_scale or not self._distribution.absmax:
             return {}
         marks = {}
-        for name, method in CLIPPING.items():
-            chosen = method(self._distribution, self._format, symmetric=self._symmetric)
+        for name, title in TITLES.items():
+            chosen = CLIPPING[name](self._distribution, self._format, symmetric=self._symmetric)
             low, high = chosen.low, chosen.high
             if self._symmetric:
                 low, high = (0.0 if self._min_max()[0] == 0 else -chosen.threshold), chosen.threshold
-            marks[TITLES.get(name, name)] = (low, high)
+            marks[title] = (low, high)
         return marks
 
     def _subject(self, quantizer: Quantizer, error: QuantizationError) -> Subject:
@@ -96,7 +107,7 @@ class Explorer(ipywidgets.HBox):
     def _commit(self, low: Any, high: Any) -> None:
         self._range = float(low), float(high)
         quantizer = self._covering(*self._range)
-        error = expected_error(self._distribution, quantizer)
+        error = self._error(quantizer)
         self.plot.show(self._subject(quantizer, error))
         with self.hold_trait_notifications():
             self.quantizer, self.error = quantizer, error
@@ -105,9 +116,9 @@ class Explorer(ipywidgets.HBox):
 def explore(values: Any, format: Format | str = "int8", symmetric: bool | None = None) -> Explorer:
     """A plot of `values` whose saturation threshold can be dragged, with the error beside it.
 
-    values: numbers of any shape, taken as float32. format: a name of `FORMATS`. symmetric: one mirrored threshold, or
-    two; None: one where the format is signed. Fewer than 200 values are drawn one by one, each with the level it
-    becomes. The widget's `quantizer` and `error` follow the handle.
+    values: numbers of any shape, taken as float32. format: a name of `FORMATS`, or a format; k-means levels are fitted
+    to the values. symmetric: one mirrored threshold, or two; None: one where the format is signed. Fewer than 200
+    values are drawn one by one, each with the level it becomes. The widget's `quantizer` and `error` follow the handle.
     Raises WorkbenchError for an unknown format or values that hold no finite number.
     """
     return Explorer(values, format, symmetric)

@@ -1,5 +1,6 @@
 """What the worker computes: plain values from values that do not change. Nothing here knows a study or a widget."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,24 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
-from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.errors.error import QuantizationError
-from workbench.numerics.formats.catalogue import FORMATS
-from workbench.ui.books import (
-    ChoiceBook,
-    Distributions,
-    ErrorBook,
-    Source,
-    default_grouping,
-    default_method,
-    error_of,
-    source_of,
-)
-from workbench.ui.state import Measured, TensorDetails
-from workbench.ui.threshold.groups import Groups
+from workbench.ui.books import ChoiceBook, Distributions, ErrorBook, default_grouping, default_method, source_of
+from workbench.ui.coded import coded_bits, worth_coding
+from workbench.ui.sampled import AT_ONCE, SampleBook, needs_samples
+from workbench.ui.state import Measured
 from workbench.ui.worker import Turn
 from workbench.workflow.calibrate import Calibration, calibrate
 from workbench.workflow.choice import TensorChoice
@@ -36,8 +26,6 @@ from workbench.workflow.simulate import Simulator
 
 FIRST_LOOK = 64  # samples of the first figure of the network
 PAUSE = 0.5  # seconds between partial results, so that the browser is not flooded
-MOST_SEARCHED_GROUPS = 8  # entropy looks at every threshold of every group
-ALWAYS_SHOWN = ("fp32", "fp16", "bf16", "int8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,112 +69,56 @@ def default_choices(
     return choices, left_out
 
 
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Of some tensors at one moment. errors: tensor -> error. coded_bits: tensor -> entropy-coded bits a value."""
+
+    errors: Mapping[str, QuantizationError]
+    coded_bits: Mapping[str, float]
+
+
 def errors_job(
-    book: ErrorBook, model: Model, recipe: Recipe, calibration: Distributions | None, names: Iterable[str], turn: Turn
-) -> dict[str, QuantizationError]:
-    """The error of every named tensor of which something is known; published now and then."""
+    book: ErrorBook,
+    samples: SampleBook,
+    model: Model,
+    recipe: Recipe,
+    calibration: Distributions | None,
+    names: Iterable[str],
+    turn: Turn,
+) -> Figures:
+    """The error of every named tensor of which something is known; published now and then.
+
+    Activations whose error must be measured come last: the network runs for them.
+    """
     errors: dict[str, QuantizationError] = {}
+    coded: dict[str, float] = {}
     last = time.monotonic()
-    for name in names:
+
+    def look(name: str) -> None:
+        nonlocal last
         if turn.cancelled():
             raise Cancelled
-        source = source_of(model, calibration, name)
-        error = book.error(name, recipe.choices.get(name), source, whole=False)
+        choice, source = recipe.choices.get(name), source_of(model, calibration, name)
+        error = book.error(name, choice, source, whole=False)
         if error is not None:
             errors[name] = error
+        if worth_coding(choice) and source is not None:
+            bits = coded_bits(model, choice, source)
+            if bits is not None:
+                coded[name] = bits
         if time.monotonic() - last > PAUSE:
-            turn.publish(dict(errors))
+            turn.publish(Figures(dict(errors), dict(coded)))
             last = time.monotonic()
-    return errors
 
-
-def details_job(
-    book: ChoiceBook, model: Model, recipe: Recipe, calibration: Distributions | None, name: str, turn: Turn
-) -> TensorDetails:
-    """Marks of all methods and the error in every format; what is always in sight is published first."""
-    choice = recipe.choices.get(name)
-    source = source_of(model, calibration, name)
-    details = TensorDetails(name, choice, source)
-    if source is None:
-        return details
-    sqnr: dict[str, float | None] = {}
-
-    def try_formats(names: Iterable[str]) -> None:
-        for format in names:
-            if turn.cancelled():
-                raise Cancelled
-            sqnr[format] = _sqnr_in(book, model, calibration, name, format, choice, source)
-
-    def so_far(**parts: Any) -> TensorDetails:
-        return TensorDetails(name, choice, source, sqnr_db=dict(sqnr), **parts)
-
-    try_formats(ALWAYS_SHOWN)
-    reference = _reference(book, model, calibration, choice, source)
-    turn.publish(so_far(reference=reference))
-    marks = _marks(book, model, calibration, choice, source, turn)
-    turn.publish(so_far(reference=reference, marks=marks))
-    try_formats(sorted((f for f in FORMATS if f not in sqnr), key=lambda f: FORMATS[f].bits))
-    return so_far(reference=reference, marks=marks)
-
-
-def _sqnr_in(
-    book: ChoiceBook,
-    model: Model,
-    calibration: Distributions | None,
-    name: str,
-    format: str,
-    choice: TensorChoice | None,
-    source: Source,
-) -> float | None:
-    try:
-        chosen = book.reformatted(calibration, name, format, choice)
-        return error_of(model, name, chosen, source, whole=False).sqnr_db
-    except WorkbenchError:
-        return None
-
-
-def _reference(
-    book: ChoiceBook, model: Model, calibration: Distributions | None, choice: TensorChoice | None, source: Source
-) -> QuantizationError | None:
-    """What min-max would give in the same format and grouping; None where nothing is clipped or estimated."""
-    if choice is None or not FORMATS[choice.format].has_scale:
-        return None
-    return error_of(model, choice.tensor, book.again(calibration, choice, method="min_max"), source)
-
-
-def _marks(
-    book: ChoiceBook,
-    model: Model,
-    calibration: Distributions | None,
-    choice: TensorChoice | None,
-    source: Source,
-    turn: Turn,
-) -> dict[str, tuple[float, float]]:
-    """Clipping method -> the range it would choose."""
-    marks: dict[str, tuple[float, float]] = {}
-    if choice is None or not FORMATS[choice.format].has_scale:
-        return marks
-    n_groups = choice.quantizer.n_groups
-    for method in CLIPPING:
-        if turn.cancelled():
-            raise Cancelled
-        if method == "entropy" and n_groups > MOST_SEARCHED_GROUPS:
-            continue
-        chosen = book.again(calibration, choice, method=method)
-        if choice.quantizer.axis is None:
-            marks[method] = (float(chosen.low), float(chosen.high))
-        else:
-            ratio = median_ratio(model.tensors[choice.tensor].array(), chosen)
-            marks[method] = (-ratio, ratio)
-    return marks
-
-
-def median_ratio(array: np.ndarray, choice: TensorChoice) -> float:
-    """Of a grouped choice: how much of its own largest magnitude the middle group keeps."""
-    groups = Groups.of(array, choice.quantizer)
-    ends = np.maximum(np.abs(np.asarray(choice.low, np.float64)), np.abs(np.asarray(choice.high, np.float64)))
-    kept = groups.largest > 0
-    return float(np.median(np.ravel(ends)[kept] / groups.largest[kept])) if kept.any() else 1.0
+    everything = tuple(names)
+    for name in everything:
+        look(name)
+    late = [n for n in everything if n not in errors and needs_samples(recipe.choices.get(n))]
+    for start in range(0, len(late) if samples.has_data else 0, AT_ONCE):
+        samples.read(late[start : start + AT_ONCE], turn.cancelled)
+        for name in late[start : start + AT_ONCE]:
+            look(name)
+    return Figures(errors, coded)
 
 
 class Network:
@@ -208,22 +140,26 @@ class Network:
             turn.publish(Measured(recipe, by_size, self.n_samples))
 
 
-def size_bytes(model: Model, recipe: Recipe) -> tuple[int, int]:
-    """(float, chosen): bytes of all weights, biases and other float constants, scales and zero points included."""
-    float_size = chosen_size = 0
+def size_bytes(model: Model, recipe: Recipe, coded_bits: Mapping[str, float] | None = None) -> tuple[int, int, int]:
+    """(float, chosen, coded): bytes of all weights, biases and other float constants, scales and levels included.
+
+    coded: with the tensors of `coded_bits` (bits a value) entropy-coded, their code tables left out.
+    """
+    float_size = chosen_size = coded_size = 0
     for name, tensor in model.tensors.items():
         if tensor.values is None or tensor.kind not in ("weight", "bias"):
             continue
         n = int(tensor.values.size)
-        float_size += 4 * n
         choice = recipe.choices.get(name)
-        if choice is None:
-            chosen_size += 4 * n
-        else:
-            bits = FORMATS[choice.format].bits
-            scales = 5 * choice.quantizer.n_groups if FORMATS[choice.format].has_scale else 0
-            chosen_size += (n * bits + 7) // 8 + scales
-    return float_size, chosen_size
+        bits, extra = 32.0, 0
+        if choice is not None:
+            format = choice.variation
+            bits = format.bits + (8 / format.block_size if format.block_size else 0)
+            extra = 5 * choice.quantizer.n_groups if format.has_scale else 4 * len(choice.levels or ())
+        float_size += 4 * n
+        chosen_size += math.ceil(n * bits / 8) + extra
+        coded_size += math.ceil(n * min(bits, (coded_bits or {}).get(name, bits)) / 8) + extra
+    return float_size, chosen_size, coded_size
 
 
 def layer_tensors(model: Model) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ log = logging.getLogger("workbench")
 PANELS = Path(__file__).parent / "panels"
 
 
-def script(name: str) -> str:
-    """The JavaScript of a panel, with what all panels share before it."""
-    return "\n".join((PANELS / each).read_text(encoding="utf-8") for each in ("dom.js", name))
+def script(*names: str) -> str:
+    """The JavaScript of a panel, the file of its own last, with what all panels share before it."""
+    return "\n".join((PANELS / each).read_text(encoding="utf-8") for each in ("dom.js", *names))
 
 
 def styles(*names: str) -> str:

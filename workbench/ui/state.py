@@ -25,15 +25,49 @@ class TensorDetails:
     """What the alternatives for one tensor would give, worked out for its choice `choice`.
 
     marks: clipping method -> (low, high) it would choose; for grouped tensors in units of each group's own maximum.
-    sqnr_db: format -> dB that choosing it would give, None where it cannot be chosen. reference: error of min-max.
+    refused: clipping method -> why it chooses nothing. sqnr_db: format -> dB that choosing it would give, None where it
+    cannot be chosen. reference: error of min-max. coded_bits: entropy-coded bits a value at present. n_samples: how
+    many the present error was measured on; 0 where it is read off all values.
     """
 
     tensor: str
     choice: TensorChoice | None
     source: object
     marks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     sqnr_db: Mapping[str, float | None] = field(default_factory=dict)
     reference: QuantizationError | None = None
+    coded_bits: float | None = None
+    n_samples: int = 0
+
+
+@dataclass(frozen=True)
+class FormatRow:
+    """One tensor in one format. error: None where it is not known or cannot be, `why` says.
+
+    coded_bits: entropy-coded bits a value. low, high: end levels. whole: `kl` and coded_bits were worked out too.
+    n_samples: how many it was measured on, 0 where it is read off all values.
+    """
+
+    error: QuantizationError | None
+    coded_bits: float | None = None
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    why: str = ""
+    n_samples: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class FormatTable:
+    """All formats on one tensor, as far as they are known. formats: name -> the member that its row was made with."""
+
+    tensor: str
+    choice: TensorChoice | None
+    source: object
+    rows: Mapping[str, FormatRow]
+    formats: Mapping[str, object]
+    done: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +112,9 @@ class State:
     decided: tensors that the person has chosen for, which defaults leave alone; whole: all defaults are in.
     errors: tensor -> error at its present choice. measured: under the present recipe or, while `updating`, the one
     before; before: what the last change is compared with. trouble: topic -> words of background work that failed.
+    coded_bits: tensor -> entropy-coded bits a value, of those that it is worth for. asked: what is worked out only
+    while somebody looks ("formats", "comparison", "methods"). formats: the selected tensor in all formats, once asked.
+    catalogues: how often a format or method was registered or taken out since the study began.
     """
 
     recipe: Recipe
@@ -89,7 +126,11 @@ class State:
     decided: frozenset[str] = frozenset()
     whole: bool = False
     errors: Mapping[str, QuantizationError] = field(default_factory=lambda: NOTHING)
+    coded_bits: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     details: TensorDetails | None = None
+    asked: frozenset[str] = frozenset()
+    formats: FormatTable | None = None
+    catalogues: int = 0
     measured: Measured | None = None
     before: Measured | None = None
     input_report: "InputReport | None" = None

@@ -5,20 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from workbench.messages import Notice, WorkbenchError
-from workbench.models.model import Layer
-from workbench.numerics.clipping.catalogue import CLIPPING
+from workbench.messages import WorkbenchError
 from workbench.numerics.errors.error import QuantizationError
-from workbench.numerics.formats.catalogue import FORMATS
-from workbench.ui.background import Background
+from workbench.ui.background import QUESTIONS
 from workbench.ui.books import source_of
-from workbench.ui.scopes import Scope, tensors_in_scope
-from workbench.ui.state import Exported
+from workbench.ui.choosing import Choosing
+from workbench.ui.state import Exported, State
 from workbench.ui.worker import Request
-from workbench.workflow.choice import Bound, TensorChoice
-from workbench.workflow.choose import NoRange
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.exporting import ExportReport, export
 from workbench.workflow.recipe import Recipe
@@ -27,7 +20,7 @@ VERIFIED = 128  # samples that the self-check of an export runs on
 URGENT = 0
 
 
-class Study(Background):
+class Study(Choosing):
     """A model, what is known of it, and what was chosen for it.
 
     model: Model. data: for calibration, anything `as_batches` takes; None without. evaluation: data for the network's
@@ -50,78 +43,6 @@ class Study(Background):
         place = "" if layer is None else layer.name
         self.error(tensor)  # known before observers ask for it
         self.update(lambda s: dataclasses.replace(s, selected=tensor, layer=place))
-
-    def set_format(self, name: str, format: str, scope: Scope = "tensor", *, same_kind: bool = False) -> None:
-        """Choose a number format. scope: "tensor", "layer", "operator" (all layers with that operator) or "network".
-
-        A range set by hand is kept; others are chosen anew by the tensor's method. same_kind: only weights where `name`
-        is a weight, else only activations. Raises WorkbenchError for unknown names, and where no range can be chosen.
-        """
-        _ = FORMATS[format], self.model.tensors[name]
-
-        def changed(recipe: Recipe) -> Recipe:
-            layer = self.layer_of(name)
-            names = tensors_in_scope(self.model, recipe, name, layer, scope, same_kind=same_kind)
-            choices, left_out = [], []
-            for each in names:
-                try:
-                    present = recipe.choices.get(each)
-                    choices.append((each, self.choices.reformatted(self.state.calibration, each, format, present)))
-                except NoRange as missing:
-                    if scope == "tensor":
-                        raise
-                    left_out.append(str(missing))
-            if left_out:
-                more = f" ({len(left_out)} tensors in all)" if len(left_out) > 1 else ""
-                self.say(Notice("range", left_out[0] + more))
-            return recipe.without(*(n for n, c in choices if c is None)).with_choices(*(c for _, c in choices if c))
-
-        self._change(changed)
-
-    def set_range(self, name: str, low: Bound, high: Bound) -> None:
-        """Saturate a tensor below `low` and above `high`: floats, or float32 (groups,) where channels have their own.
-
-        Floats make a grouped tensor one group. Raises WorkbenchError for a float tensor and a range that is none.
-        """
-
-        def changed(recipe: Recipe) -> Recipe:
-            present = self._chosen(recipe, name)
-            if not FORMATS[present.format].has_scale:
-                raise WorkbenchError(f"tensor {name!r} as {present.format} has the format's own range; no threshold")
-            mirrored = np.array_equal(-np.asarray(low), np.asarray(high)) or not FORMATS[present.format].signed
-            return recipe.with_tensor(name, low=low, high=high, symmetric=bool(present.symmetric and mirrored))
-
-        self._change(changed)
-
-    def set_method(self, name: str, method: str) -> None:
-        """Let a clipping method choose the range of a tensor."""
-        _ = CLIPPING[method]
-        self._rechoose(name, method=method)
-
-    def set_symmetric(self, name: str, symmetric: bool) -> None:
-        """Symmetric: zero point 0 and one mirrored threshold. Otherwise affine: two thresholds.
-
-        A range set by hand is kept (mirrored at its larger end); any other is chosen anew.
-        """
-
-        def changed(recipe: Recipe) -> Recipe:
-            present = self._chosen(recipe, name)
-            if present.method != "hand":
-                return recipe.with_choice(self.choices.again(self.state.calibration, present, symmetric=symmetric))
-            low, high = present.low, present.high
-            if symmetric:
-                high = np.maximum(np.abs(low), np.abs(high))
-                low = -high
-            return recipe.with_choice(dataclasses.replace(present, symmetric=symmetric, low=low, high=high))
-
-        self._change(changed)
-
-    def set_per_channel(self, name: str, per_channel: bool, *, block_size: int | None = None) -> None:
-        """One range for each output channel of a weight, for each block of `block_size` inputs, or one for all.
-
-        Raises WorkbenchError where a shared weight's users need different axes, and for a size that does not divide.
-        """
-        self._rechoose(name, per_channel=per_channel, block_size=block_size)
 
     def set_recipe(self, recipe: Recipe) -> None:
         """Take a whole recipe, for example a loaded one."""
@@ -165,40 +86,17 @@ class Study(Background):
         source = source_of(self.model, state.calibration, name)
         return self.errors.error(name, state.recipe.choices.get(name), source)
 
-    def layer_named(self, name: str) -> Layer | None:
-        """A layer by its name."""
-        return next((each for each in self.model.layers if each.name == name), None)
+    def ask(self, question: str, wanted: bool = True) -> None:
+        """Have something worked out for the selected tensor as long as somebody looks at it; `state` gets the answers.
 
-    def layer_of(self, name: str) -> Layer | None:
-        """The layer in which a tensor is looked at: the selected one if it has it, else the first that reads it."""
-        present = self.layer_named(self.state.layer)
-        if present is not None and name in (present.weight, *present.inputs):
-            return present
-        return next((each for each in self.model.layers if name in (each.weight, *each.inputs)), None)
+        question: "formats" (the error in every format, `state.formats`), "comparison" (the same with divergence and
+        entropy-coded size) or "methods" (the range of every method, `state.details`). wanted: False ends it.
+        """
+        if question not in QUESTIONS:
+            raise WorkbenchError(f"unknown question {question!r}; expected one of {', '.join(sorted(QUESTIONS))}")
 
-    def _chosen(self, recipe: Recipe, name: str) -> TensorChoice:
-        _ = self.model.tensors[name]
-        if name not in recipe:
-            raise WorkbenchError(f"tensor {name!r} is float; choose a format first: study.set_format({name!r}, 'int8')")
-        return recipe[name]
+        def asked(state: State) -> State:
+            questions = state.asked | {question} if wanted else state.asked - {question}
+            return state if questions == state.asked else dataclasses.replace(state, asked=questions)
 
-    def _rechoose(self, name: str, **changes: Any) -> None:
-        def changed(recipe: Recipe) -> Recipe:
-            present = self._chosen(recipe, name)
-            if not FORMATS[present.format].has_scale:
-                raise WorkbenchError(f"tensor {name!r} as {present.format} has the format's own range and no groups")
-            return recipe.with_choice(self.choices.again(self.state.calibration, present, **changes))
-
-        self._change(changed)
-
-    def _change(self, changed: Callable[[Recipe], Recipe]) -> None:
-        """Apply changed(present recipe); made anew where somebody else was faster."""
-        while True:
-            old = self.state.recipe
-            new = changed(old)
-            selected = self.state.selected
-            if selected and new.choices.get(selected) is not old.choices.get(selected):
-                source = source_of(self.model, self.state.calibration, selected)
-                self.errors.error(selected, new.choices.get(selected), source)  # known before observers ask for it
-            if self.apply(new, expected=old):
-                return
+        self.update(asked)

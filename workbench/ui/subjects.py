@@ -1,7 +1,7 @@
 """From a moment of a study to what the plot draws."""
 
 from workbench.models.model import Model
-from workbench.numerics.formats.catalogue import FORMATS
+from workbench.ui.alternatives import ALWAYS_MARKED
 from workbench.ui.books import distribution_in, source_of
 from workbench.ui.state import State
 from workbench.ui.threshold.subject import Subject
@@ -15,20 +15,30 @@ def subject_of(model: Model, state: State) -> Subject | None:
     if source is None:
         return None
     tensor, choice, details = model.tensors[name], state.recipe.choices.get(name), state.details
-    grouped = choice is not None and choice.quantizer.axis is not None
-    scaled = choice is not None and FORMATS[choice.format].has_scale
-    marks = {} if details is None or details.choice is not choice else details.marks
+    if details is not None and details.choice is not choice:
+        details = None
+    grouped = choice is not None and choice.quantizer.axis is not None and tensor.values is not None
+    low, high = (choice.low, choice.high) if choice is not None and choice.variation.has_scale else (None, None)
+    marks = {} if details is None else details.marks
+    shown = (*ALWAYS_MARKED, "" if choice is None else choice.method)
     return Subject(
         title=state.layer,
-        caption=caption(model, state.calibration, state.calibrated, name),
+        caption=caption(model, state.calibration, state.calibrated, name, measured_on=measured_on(state)),
         distribution=distribution_in(source),
         array=tensor.array() if grouped else None,
         quantizer=None if choice is None else choice.quantizer,
-        symmetric=choice is None or choice.symmetric is not False or not FORMATS[choice.format].affine,
+        symmetric=choice is None or choice.symmetric is not False or not choice.variation.affine,
         error=state.errors.get(name),
-        marks={method_title(method): span for method, span in marks.items()},
-        reference=None if details is None or details.choice is not choice else details.reference,
-        low=float(choice.low) if choice is not None and scaled and not grouped else None,
-        high=float(choice.high) if choice is not None and scaled and not grouped else None,
+        marks={method_title(method): span for method, span in marks.items() if method in shown},
+        reference=None if details is None else details.reference,
+        low=low,
+        high=high,
         quantity="activation" if tensor.values is None else "weight",
+        n_samples=measured_on(state),
     )
+
+
+def measured_on(state: State) -> int:
+    """How many samples the error of the selected tensor was measured on; 0 where it is read off all values."""
+    details, choice = state.details, state.recipe.choices.get(state.selected)
+    return details.n_samples if details is not None and details.choice is choice else 0

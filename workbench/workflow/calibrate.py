@@ -15,6 +15,7 @@ from workbench.workflow.data import as_batches
 from workbench.workflow.files import new_file
 
 VERSION = 1
+_FIELDS = ("keys", "moments", "scalars", "sample_ranges")  # the last is missing in older files
 
 
 class Calibration(Mapping[str, Histogram]):
@@ -84,9 +85,10 @@ class Calibration(Mapping[str, Histogram]):
                 about = json.loads(str(stored["about"]))
                 if about["version"] != VERSION:
                     raise WorkbenchError(f"{path}: calibration version {about['version']}, expected {VERSION}")
-                fields = ("keys", "moments", "scalars")
                 histograms = {
-                    name: Histogram.from_arrays({field: stored[f"{i}.{field}"] for field in fields})
+                    name: Histogram.from_arrays(
+                        {field: stored[f"{i}.{field}"] for field in _FIELDS if f"{i}.{field}" in stored}
+                    )
                     for i, name in enumerate(about["tensors"])
                 }
                 return cls(histograms, int(about["n_samples"]), str(about["sha256"]))
@@ -114,6 +116,8 @@ def calibrate(
 ) -> Calibration:
     """Run `data` through the float network and count every observed activation. Counts do not depend on the batches.
 
+    Beside the counts every `Histogram` keeps the range of each sample in the order seen (`sample_ranges`); a tensor
+    whose axis 0 is not the samples has one range a batch.
     data: anything `as_batches` takes. progress: show a bar. on_batch(done, total, snapshot) is called after each batch;
     snapshot() gives the calibration so far. cancelled() is asked between batches and segments; True raises `Cancelled`.
     Raises WorkbenchError for data that do not fit the model.
@@ -130,10 +134,11 @@ def calibrate(
     for done, feeds in enumerate(_with_bar(batches, batches.n_batches, progress), start=1):
         if cancelled is not None and cancelled():
             raise Cancelled
+        batch_size = next((a.shape[0] for a in feeds.values() if a.ndim), 1)
         for name, values in model.chain.run(feeds, keep=names, cancelled=cancelled).items():
             if name in builders:
-                builders[name].add(values)
-        n_samples = min(batches.n_samples, n_samples + next((a.shape[0] for a in feeds.values() if a.ndim), 1))
+                builders[name].add(values, batch_size)
+        n_samples = min(batches.n_samples, n_samples + batch_size)
         if on_batch is not None:
             on_batch(done, batches.n_batches, snapshot)
     return snapshot()

@@ -2,15 +2,20 @@
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.formats.catalogue import FORMATS
+from workbench.numerics.formats.codebook import CodebookFormat
+from workbench.numerics.formats.format import Format
+from workbench.numerics.formats.rounding import Overflow, Rounding
 from workbench.numerics.quantizer import Quantizer
 
 Bound = float | np.ndarray
+Dynamic = Literal["batch", "sample"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,12 @@ class TensorChoice:
     symmetric: True, False, or None for the rule of `Quantizer.covering`.
     axis, block_size: grouping, see `workbench.numerics.grouping`.
     low, high: the range; floats per tensor, float32 (channels,) or (blocks,) where grouped.
+    rounding, overflow: names in ROUNDINGS and OVERFLOWS; overflow None means the format's own.
+    zero_band: values of magnitude <= zero_band become 0 first (magnitude pruning).
+    levels: of a codebook that was fitted to this tensor or that is a user's own, ascending float32 numbers; None for
+    other formats.
+    dynamic: the range is found anew in each "batch" or "sample" while the network runs; low and high are then those
+    of calibration, shown for comparison. None: the range is fixed.
     estimated: the range was not measured on data (BatchNorm statistics). note: the person's own words.
     """
 
@@ -35,6 +46,11 @@ class TensorChoice:
     block_size: int | None = None
     estimated: bool = False
     note: str = ""
+    rounding: Rounding = "nearest_even"
+    overflow: Overflow | None = None
+    zero_band: float = 0.0
+    levels: tuple[float, ...] | None = None
+    dynamic: Dynamic | None = None
 
     def __post_init__(self) -> None:
         if self.format == "fp32":
@@ -48,19 +64,42 @@ class TensorChoice:
             object.__setattr__(self, field, frozen)
         if np.ndim(self.low) != np.ndim(self.high) or np.size(self.low) != np.size(self.high):
             raise WorkbenchError(f"{self.tensor!r}: {np.size(self.low)} lower but {np.size(self.high)} upper bounds")
+        if self.levels is None and self.format in FORMATS and self.format not in FORMATS.built_in:
+            own = FORMATS[self.format]  # a user's own: its levels are kept, as another day's may be others
+            object.__setattr__(self, "levels", own.levels if isinstance(own, CodebookFormat) else None)
+        if self.levels is not None:
+            object.__setattr__(self, "levels", tuple(np.asarray(self.levels, np.float32).tolist()))
+        object.__setattr__(self, "zero_band", float(self.zero_band))
+        if self.dynamic not in (None, "batch", "sample"):
+            raise WorkbenchError(f"{self.tensor!r}: dynamic is {self.dynamic!r}; expected None, 'batch' or 'sample'")
         _ = self.quantizer  # refuses an unknown format or an impossible range now, not when it is used
+
+    @functools.cached_property
+    def variation(self) -> Format:
+        """The format with the rounding, the overflow and the levels of this choice."""
+        format = FORMATS[self.format]
+        if self.levels is not None:
+            if not isinstance(format, CodebookFormat):
+                raise WorkbenchError(f"tensor {self.tensor!r}: {self.format} is no codebook and takes no levels")
+            fitted = (
+                self.format in FORMATS.built_in
+            )  # a user's own may have become another: the choice keeps its levels
+            format = format.with_levels(self.levels) if fitted else format.redefined(self.levels)
+        return format.with_choices(rounding=self.rounding, overflow=self.overflow)
 
     @functools.cached_property
     def quantizer(self) -> Quantizer:
         """The quantizer that covers the range."""
         try:
+            format = self.variation
             return Quantizer.covering(
-                self.format,
+                format,
                 self.low,
                 self.high,
                 symmetric=self.symmetric,
-                axis=self.axis if FORMATS[self.format].has_scale else None,
-                block_size=self.block_size if FORMATS[self.format].has_scale else None,
+                axis=self.axis if format.has_scale or format.block_size else None,
+                block_size=self.block_size if format.has_scale else None,
+                zero_band=self.zero_band,
             )
         except WorkbenchError as error:
             raise WorkbenchError(f"tensor {self.tensor!r}: {error}") from None
@@ -87,6 +126,7 @@ class TensorChoice:
             "zero_point": _plain(quantizer.zero_point),
             "estimated": self.estimated,
             "note": self.note,
+            **{name: _plain_or_none(getattr(self, name)) for name in UNSAID if getattr(self, name) != UNSAID[name]},
         }
 
     @classmethod
@@ -97,7 +137,7 @@ class TensorChoice:
         """
         if not isinstance(entry, dict):
             raise WorkbenchError(f"tensor {tensor!r}: expected an object with format, low and high, got {entry!r:.80}")
-        known = {"format", "method", "symmetric", "axis", "block_size", "low", "high", "estimated", "note"}
+        known = {*_KINDS, "low", "high"}
         unknown = set(entry) - known - {"scale", "zero_point"}
         if unknown:
             raise WorkbenchError(f"tensor {tensor!r}: unknown field {sorted(unknown)[0]!r}; expected {sorted(known)}")
@@ -109,8 +149,11 @@ class TensorChoice:
                 raise WorkbenchError(f"tensor {tensor!r}: field {field!r} is {entry[field]!r:.80}")
         values = {k: v for k, v in entry.items() if k in known}
         values.setdefault("method", "hand")
+        _refuse_unknown_names(tensor, values["format"], values["method"])
         for field in ("low", "high"):
             values[field] = _bound(tensor, field, entry[field])
+        if values.get("levels") is not None:
+            values["levels"] = _bound(tensor, "levels", values["levels"])
         choice = cls(tensor, **values)
         for field in ("scale", "zero_point"):
             if field in entry and entry[field] != choice.to_json()[field]:
@@ -129,7 +172,37 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "block_size": (int, type(None)),
     "estimated": (bool,),
     "note": (str,),
+    "rounding": (str,),
+    "overflow": (str, type(None)),
+    "zero_band": (int, float),
+    "levels": (list, type(None)),
+    "dynamic": (str, type(None)),
 }
+UNSAID: dict[str, Any] = {  # fields that are written only where they say something
+    "rounding": "nearest_even",
+    "overflow": None,
+    "zero_band": 0.0,
+    "levels": None,
+    "dynamic": None,
+}
+_OTHER_METHODS = ("hand", "own")  # not in CLIPPING: chosen by a person, brought by the format or fitted to the values
+
+
+def _refuse_unknown_names(tensor: str, format: str, method: str) -> None:
+    if format not in FORMATS:
+        raise WorkbenchError(
+            f"tensor {tensor!r}: the format {format!r} is not known here; if it is your own, register it with "
+            "wb.FORMATS.register(format) before the recipe is loaded"
+        )
+    if method not in CLIPPING and method not in _OTHER_METHODS:
+        raise WorkbenchError(
+            f"tensor {tensor!r}: the method {method!r} is not known here; register it with "
+            f"wb.CLIPPING.register({method!r}, function) before the recipe is loaded, or write 'hand' instead"
+        )
+
+
+def _plain_or_none(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _plain(value: Any) -> Any:
@@ -142,3 +215,18 @@ def _bound(tensor: str, field: str, value: Any) -> Bound:
     if not numbers or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         raise WorkbenchError(f"tensor {tensor!r}: field {field!r} must be a number or a list of numbers")
     return np.array(value, np.float32) if isinstance(value, list) else float(value)
+
+
+def own_range_of(format: Format, levels: Any = None, axis: int | None = None) -> dict[str, Any]:
+    """The fields of a choice whose format has no threshold: the range is that of its levels.
+
+    levels: of a codebook. axis: kept for formats that find the scales of blocks in the data.
+    """
+    if isinstance(format, CodebookFormat) and levels is not None:
+        format = format.with_levels(levels)
+    low, high = -format.largest, format.largest
+    if isinstance(format, CodebookFormat) and not format.needs_values:
+        ends = format.unit_levels()[[0, -1]].tolist()
+        low, high = min(ends[0], 0.0), max(ends[1], 0.0)
+    kept = axis if format.block_size is not None else None
+    return {"method": "own", "low": low, "high": high, "axis": kept, "block_size": None, "symmetric": None}

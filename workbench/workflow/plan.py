@@ -7,8 +7,10 @@ import numpy as np
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Layer, Model
+from workbench.numerics.dynamic import DynamicQuantizer
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
+from workbench.workflow.choice import TensorChoice
 from workbench.workflow.recipe import Recipe
 
 _INT32 = np.iinfo(np.int32)
@@ -37,6 +39,7 @@ class IntegerBias:
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
 
+Activation = Quantizer | DynamicQuantizer
 Replacements = dict[str, tuple[Quantizer | IntegerBias, np.ndarray]]
 
 
@@ -44,11 +47,12 @@ Replacements = dict[str, tuple[Quantizer | IntegerBias, np.ndarray]]
 class Plan:
     """Quantizers by tensor name, and the biases that follow from them.
 
-    weights, activations: tensor name -> Quantizer. biases: tensor name -> IntegerBias.
+    weights: tensor name -> Quantizer. activations: the same, or a DynamicQuantizer where the range is found anew in
+    each batch or sample. biases: tensor name -> IntegerBias.
     """
 
     weights: Mapping[str, Quantizer]
-    activations: Mapping[str, Quantizer]
+    activations: Mapping[str, Activation]
     biases: Mapping[str, IntegerBias]
     notices: tuple[Notice, ...]
 
@@ -75,21 +79,29 @@ def plan(model: Model, recipe: Recipe) -> Plan:
     """Work out a recipe for a model.
 
     Raises WorkbenchError for a tensor that the model does not have, that cannot be quantized, or whose shape does
-    not fit its ranges.
+    not fit its ranges, and for a weight with a dynamic range.
     """
     weights: dict[str, Quantizer] = {}
-    activations: dict[str, Quantizer] = {}
+    activations: dict[str, Activation] = {}
+    remarks: list[Notice] = []
     layer_weights = {layer.weight for layer in model.layers if layer.weight is not None}
     points = set(model.observed) | set(model.residual_inputs)
     for name, choice in recipe.items():
         if name in layer_weights:
+            if choice.dynamic is not None:
+                raise WorkbenchError(
+                    f"weight {name!r} never changes, so that a dynamic range means nothing for it; take dynamic out"
+                )
             quantizer = choice.quantizer
             _check_groups(name, model.tensors[name].array().shape, quantizer)
             weights[name] = quantizer
         elif name in points:
-            if choice.axis is not None:
+            if choice.axis is not None and choice.variation.block_size is None:
                 raise WorkbenchError(f"activation {name!r}: ranges per channel or block are for weights; use one range")
-            activations[name] = choice.quantizer
+            activations[name] = quantizer_of_activation(choice)
+            if choice.dynamic is not None and isinstance(activations[name], Quantizer):
+                sentence = f"Activation {name!r}: {choice.format} has no threshold, so that nothing in it is dynamic."
+                remarks.append(Notice("range", sentence))
         elif name in model.tensors:
             raise WorkbenchError(
                 f"tensor {name!r} of {model.name} is no quantization point; expected a layer's weight, "
@@ -98,12 +110,19 @@ def plan(model: Model, recipe: Recipe) -> Plan:
         else:
             raise WorkbenchError(f"recipe for {recipe.model_name}: {model.name} has no tensor {name!r}")
     biases, notices = _integer_biases(model, weights, activations)
-    return Plan(weights, activations, biases, notices)
+    return Plan(weights, activations, biases, (*remarks, *notices, *_dynamic_biases(model, weights, activations)))
+
+
+def quantizer_of_activation(choice: TensorChoice) -> Activation:
+    """The quantizer of a choice; a dynamic one where the choice says so and the format has a threshold."""
+    if choice.dynamic is None or not choice.variation.has_scale:
+        return choice.quantizer
+    return DynamicQuantizer(choice.variation, choice.dynamic, choice.symmetric, choice.zero_band)
 
 
 def _check_groups(name: str, shape: tuple[int, ...], quantizer: Quantizer) -> None:
     quantizer.grouping.check(shape)
-    if quantizer.axis is None:
+    if quantizer.axis is None or quantizer.format.block_size is not None:
         return
     expected = shape[quantizer.axis]
     if quantizer.block_size is not None:
@@ -115,8 +134,28 @@ def _check_groups(name: str, shape: tuple[int, ...], quantizer: Quantizer) -> No
         )
 
 
+def _dynamic_biases(
+    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation]
+) -> tuple[Notice, ...]:
+    """One sentence on the biases that would be int32 if the input of their layer had a fixed scale."""
+    layers = [
+        layer
+        for layer in model.layers
+        if layer.bias is not None
+        and layer.weight is not None
+        and isinstance(getattr(weights.get(layer.weight), "format", None), IntegerFormat)
+        and any(isinstance(activations.get(name), DynamicQuantizer) for name in layer.inputs)
+    ]
+    if not layers:
+        return ()
+    first = layers[0]
+    others = f" (and those of {len(layers) - 1} more layers)" if len(layers) > 1 else ""
+    sentence = f"bias {first.bias!r}{others} stays float: a dynamic input has no fixed scale."
+    return (Notice("bias", sentence),)
+
+
 def _integer_biases(
-    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Quantizer]
+    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation]
 ) -> tuple[dict[str, IntegerBias], tuple[Notice, ...]]:
     """int32 biases of layers whose weight and input both are integers; others stay float."""
     readers: dict[str, int] = {}
@@ -156,12 +195,12 @@ def _integer_biases(
 
 
 def _bias_scale(
-    layer: Layer, weights: Mapping[str, Quantizer], activations: Mapping[str, Quantizer]
+    layer: Layer, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation]
 ) -> np.ndarray | None:
     """Scale of the products of a layer, float32 () or (channels,); None where they are no integers at one scale."""
     weight = weights.get(layer.weight or "")
     read = [activations[name] for name in layer.inputs if name in activations]
-    if weight is None or len(read) != 1 or len(layer.inputs) != 1:
+    if weight is None or len(read) != 1 or len(layer.inputs) != 1 or not isinstance(read[0], Quantizer):
         return None
     if not isinstance(weight.format, IntegerFormat) or not isinstance(read[0].format, IntegerFormat):
         return None

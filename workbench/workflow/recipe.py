@@ -1,7 +1,7 @@
 """`Recipe`: everything that was chosen for a network, as one value that is printed, saved, compared and rerun."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +11,8 @@ import numpy as np
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.numerics.formats.catalogue import FORMATS
-from workbench.workflow.choice import Bound, TensorChoice
+from workbench.numerics.formats.rounding import Overflow, Rounding
+from workbench.workflow.choice import UNSAID, Bound, Dynamic, TensorChoice, own_range_of
 from workbench.workflow.files import read_json, write_text
 
 VERSION = 1
@@ -90,12 +91,19 @@ class Recipe(Mapping[str, TensorChoice]):
         axis: int | None = None,
         block_size: int | None = None,
         note: str | None = None,
+        rounding: Rounding | None = None,
+        overflow: Overflow | None = None,
+        zero_band: float | None = None,
+        levels: Sequence[float] | None = None,
+        dynamic: Dynamic | None = None,
     ) -> "Recipe":
         """The recipe with one tensor chosen anew; what is not given is kept from its present entry.
 
         low, high: give both; floats, or float32 (groups,) with axis. A given range makes the method "hand", and
-        `symmetric` None then means the rule of `Quantizer.covering`. format "fp32" takes the entry out.
-        Raises WorkbenchError for an unknown format, a range that is none, or a new entry without a range.
+        `symmetric` None then means the rule of `Quantizer.covering`. format "fp32" takes the entry out. Another format
+        brings its own overflow and, for a codebook, its own levels. The other fields are those of `TensorChoice`.
+        Raises WorkbenchError for an unknown format, a range that is none, a new entry without a range, and a k-means
+        format without levels.
         """
         if format is not None:
             _ = FORMATS[format]
@@ -109,22 +117,25 @@ class Recipe(Mapping[str, TensorChoice]):
         values = {} if present is None else {k: getattr(present, k) for k in TensorChoice.__dataclass_fields__}
         values.update(tensor=tensor)
         own_range = not FORMATS[format or values["format"]].has_scale
+        if present is not None and format not in (None, present.format):
+            values.update(overflow=None, levels=None)
         if low is not None:
-            values.update(low=low, high=high, symmetric=symmetric, method="hand", estimated=False)
+            values.update(low=low, high=high, symmetric=symmetric, method="hand", estimated=False, dynamic=None)
             if not np.ndim(low):
                 values.update(axis=None, block_size=None)
         elif own_range and present is None:
-            largest = FORMATS[format or ""].largest
-            values.update(low=-largest, high=largest)
+            values.update(low=0.0, high=0.0, levels=None, axis=None)
         elif present is None:
             raise WorkbenchError(f"tensor {tensor!r} has no range yet; give low and high with format {format!r}")
         elif not own_range and not FORMATS[present.format].has_scale and low is None:
             raise WorkbenchError(f"tensor {tensor!r} as {present.format} has no threshold; give low and high")
-        given = dict(format=format, method=method, symmetric=symmetric, axis=axis, block_size=block_size, note=note)
+        given: dict[str, Any] = dict(
+            format=format, method=method, symmetric=symmetric, axis=axis, block_size=block_size, note=note
+        )
+        given |= dict(rounding=rounding, overflow=overflow, zero_band=zero_band, levels=levels, dynamic=dynamic)
         values.update({k: v for k, v in given.items() if v is not None})
         if own_range:
-            largest = FORMATS[values["format"]].largest
-            values.update(method="own", low=-largest, high=largest, axis=None, block_size=None, symmetric=None)
+            values.update(own_range_of(FORMATS[values["format"]], values["levels"], values["axis"]))
         return self.with_choice(TensorChoice(**values))
 
     def without(self, *tensors: str) -> "Recipe":
@@ -142,6 +153,7 @@ class Recipe(Mapping[str, TensorChoice]):
                 formats = (entry["format"] if entry else None for entry in (before, after))
                 differences.append(Difference(tensor, "format", *formats))
             else:
+                before, after = {**UNSAID, **before}, {**UNSAID, **after}
                 changed = (k for k in before if before[k] != after[k])
                 differences.extend(Difference(tensor, k, before[k], after[k]) for k in changed)
         return tuple(differences)

@@ -117,19 +117,35 @@ def test_a_figure_for_reports_has_thresholds_and_marks(palette):
     assert drawn.data[-1].name == "quantized" and len(drawn.layout.shapes) == 4
 
 
+@pytest.mark.parametrize(
+    "rounding, overflow", [("nearest_even", "infinity"), ("toward_zero", "ieee"), ("up", "saturate")]
+)
 @pytest.mark.parametrize("kind", [SortedSums, Histogram])
-@pytest.mark.parametrize("format", ["fp16", "bf16"])
-def test_bands_count_what_the_format_does_to_values(kind, format):
+@pytest.mark.parametrize("format", ["fp16", "bf16", "tf32"])
+def test_bands_count_what_the_format_does_to_values(kind, format, rounding, overflow):
+    chosen = FORMATS[format].with_choices(rounding=rounding, overflow=overflow)
     rng = np.random.default_rng(0)
     values = (rng.standard_normal(20_000) * np.exp(6 * rng.standard_normal(20_000)) * 1e-3).astype(np.float32)
     values[:100] = 0
     values[100:104] = [65504, 65519, -65520, 1e6]
-    result = magnitudes_of(kind.of(values), FORMATS[format])
+    result = magnitudes_of(kind.of(values), chosen)
     counts = {band.name: band.count for band in result.bands}
     assert sum(counts.values()) == pytest.approx(20_000 - 100) and result.n_zeros == 100
     assert result.counts.sum() == pytest.approx(20_000 - 100)
-    cast = FORMATS[format].round_unit(values)
-    assert counts["overflow"] == pytest.approx(np.isinf(cast).sum(), abs=0.01)
+    cast = chosen.round_unit(values)
+    if overflow == "saturate":
+        assert counts["saturated"] == pytest.approx(
+            (np.abs(values) > chosen.largest).sum(), abs=1.01
+        )  # a row at the end
+    else:
+        assert counts["overflow"] == pytest.approx(np.isinf(cast).sum(), abs=0.01)
     assert counts["flushed to zero"] == pytest.approx(((cast == 0) & (values != 0)).sum(), rel=0.01)
     drawn = go.Figure(magnitude_figure(result, log_counts=False))
     assert drawn.layout.xaxis.type == "log" and [t.visible for t in drawn.data] == [True] + 6 * [False]
+
+
+def test_a_zero_band_is_flushed_too():
+    values = np.array([0.0, 1e-3, -2e-3, 0.5, -1.0], np.float32)
+    result = magnitudes_of(SortedSums.of(values), FORMATS["bf16"], zero_band=2e-3)
+    counts = {band.name: band.count for band in result.bands}
+    assert counts == {"overflow": 0, "normal": 2, "subnormal": 0, "flushed to zero": 2}

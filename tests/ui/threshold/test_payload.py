@@ -7,29 +7,44 @@ import pytest
 
 from tests.ui.threshold.tensors import channels, tensors
 from workbench.messages import WorkbenchError
+from workbench.numerics.codebooks.fit_codebook import fit_codebook
 from workbench.numerics.errors.divergence import kl_divergence
 from workbench.numerics.errors.expected import expected_error
+from workbench.numerics.errors.measured import measured_error
 from workbench.numerics.formats.catalogue import FORMATS
+from workbench.numerics.formats.codebook import CodebookFormat, format_from_levels
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.histogram import Histogram
 from workbench.numerics.statistics.linear_histogram import LinearHistogram
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.ui.charts.magnitude import Magnitudes
 from workbench.ui.threshold.curves import curves_of
-from workbench.ui.threshold.payload import payload_of
+from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.payload import key_of, payload_of
 from workbench.ui.threshold.subject import Subject
 
 VALUES = tensors(50_000)
 
 
-def subject(values, format, symmetric=True, share=1.0, **more):
+def subject(values, format, symmetric=True, share=1.0, zero_band=0.0, **more):
     distribution = values if hasattr(values, "cells") else SortedSums.of(values)
     low, high = share * min(distribution.low, 0), share * max(distribution.high, 0)
     if symmetric:
         low, high = -share * distribution.absmax, share * distribution.absmax
-    quantizer = Quantizer.covering(format, low, high, symmetric=symmetric)
-    error = expected_error(distribution, quantizer)
+    format = FORMATS[format] if isinstance(format, str) else format
+    if format.needs_values:
+        format = fit_codebook(format, distribution, zero_band=zero_band)
+    quantizer = Quantizer.covering(format, low, high, symmetric=symmetric, zero_band=zero_band)
+    error = None if format.block_size else expected_error(distribution, quantizer)
     return Subject("name", "caption", distribution, None, quantizer, symmetric, error, low=low, high=high, **more)
+
+
+def kind_of(format):
+    if format.family in ("identity", "pruning") or format.block_size:
+        return "float"
+    if format.has_scale:
+        return "handles"
+    return "own_range" if format.family == "floating" else "levels"
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -39,7 +54,8 @@ def test_every_format_has_a_payload_below_the_limit(format, symmetric, kind):
     payload = payload_of(subject(kind.of(VALUES["laplace"]), format, symmetric))
     text = json.dumps(payload.meta, allow_nan=False)
     assert len(payload.data) + len(text) < 150_000
-    assert payload.meta["kind"] == {"fp32": "float", "fp16": "own_range", "bf16": "own_range"}.get(format, "handles")
+    assert payload.meta["kind"] == kind_of(FORMATS[format])
+    assert (payload.meta["words"] == "") == (payload.meta["kind"] == "handles")
     for offset, length, dtype in payload.meta["arrays"].values():
         assert offset % 8 == 0 and offset + length * np.dtype(dtype).itemsize <= len(payload.data)
 
@@ -84,6 +100,8 @@ def test_curves_are_the_figures_at_their_places(symmetric):
     low, high = given.span
     for i in range(3, curves.at.size, 17):
         at = curves.at[i]
+        if np.isnan(at):
+            continue
         ends = (-at, at) if symmetric else (at, high) if at < 0 else (low, at)
         quantizer = Quantizer.covering("int8", *ends, symmetric=symmetric)
         exact = expected_error(given.distribution, quantizer)
@@ -94,14 +112,80 @@ def test_curves_are_the_figures_at_their_places(symmetric):
     assert place.size == (1 if symmetric else 2) and least.min() == np.nanmin(curves.mse)
 
 
-def test_curves_of_thousands_of_levels_are_close():
-    given = subject(VALUES["laplace"], "int16")
+@pytest.mark.parametrize("rounding", ["nearest_even", "toward_zero", "up", "stochastic"])
+@pytest.mark.parametrize("format", ["int16", "int12", "q16", "gfpq16"])
+@pytest.mark.parametrize("values", ["laplace", "relu6"])
+def test_curves_of_thousands_of_levels_are_close(format, rounding, values):
+    given = subject(VALUES[values], FORMATS[format].with_choices(rounding=rounding))
     curves, _ = curves_of(given, None)
-    for i in range(0, curves.at.size, 25):
-        quantizer = Quantizer.covering("int16", -curves.at[i], curves.at[i], symmetric=True)
+    for i in range(20, curves.at.size, 30):
+        quantizer = Quantizer.covering(given.quantizer.format, -curves.at[i], curves.at[i], symmetric=True)
         exact = expected_error(given.distribution, quantizer)
-        assert curves.mse[i] == pytest.approx(exact.mse, rel=0.02)
+        assert curves.mse[i] == pytest.approx(exact.mse, rel=0.03)
         assert curves.kl[i] == pytest.approx(exact.kl, abs=1e-9)
+
+
+@pytest.mark.parametrize("rounding", ["nearest_even", "down", "stochastic"])
+@pytest.mark.parametrize("zero_band", [0.0, 0.07])
+@pytest.mark.parametrize("format", ["int8", "q8", "flex16_5", "gfpq8", "log2_4", "nf4", "fp8_e5m2"])
+def test_curves_follow_rounding_bands_and_steps(format, zero_band, rounding):
+    given = subject(VALUES["laplace"], FORMATS[format].with_choices(rounding=rounding), zero_band=zero_band)
+    curves, _ = curves_of(given, None)
+    assert (np.diff(curves.at) > 0).all()
+    for i in range(20, curves.at.size, 29):
+        at = curves.at[i]
+        quantizer = Quantizer.covering(given.quantizer.format, -at, at, symmetric=True, zero_band=zero_band)
+        exact = expected_error(given.distribution, quantizer)
+        assert curves.mse[i] == pytest.approx(exact.mse, rel=0.02 if format == "flex16_5" else 1e-9)
+        assert curves.kl[i] == pytest.approx(exact.kl, rel=1e-9)
+
+
+@pytest.mark.parametrize("format", ["q8", "gfpq8", "log2_3"])
+def test_a_curve_jumps_where_the_scale_does(format):
+    curves, _ = curves_of(subject(VALUES["laplace"], format), None)
+    scales = [Quantizer.covering(format, -at, at, symmetric=True) for at in curves.at]
+    jumps = [i for i in range(1, len(scales)) if scales[i] != scales[i - 1]]
+    assert len(jumps) >= 5
+    assert max(curves.at[i] / curves.at[i - 1] for i in jumps) < 1 + 1e-6
+
+
+def test_a_rule_of_somebodys_own_is_measured_by_python():
+    class Doubling(CodebookFormat):
+        def scale_covering(self, magnitudes):
+            return np.asarray(2 * np.asarray(magnitudes), np.float32), np.zeros(np.shape(magnitudes), np.int64)
+
+    format = Doubling(name="doubling", title="Doubling", bits=2, levels=(-1.0, 0.0, 0.5))
+    given = subject(VALUES["laplace"], format)
+    payload = payload_of(given)
+    assert payload.meta["kind"] == "handles" and payload.meta["table_only"] and "table_mse" in payload.meta["arrays"]
+    exact = expected_error(given.distribution, Quantizer.covering(format, *given.span, symmetric=True))
+    assert payload.curves.mse[-1] == pytest.approx(exact.mse)
+
+
+def test_a_codebook_of_the_same_name_with_other_levels_is_another_subject():
+    first, second = (format_from_levels("mine", levels) for levels in ([-1, 0, 2], [-1, 0, 3]))
+    assert key_of(subject(VALUES["laplace"], first)) != key_of(subject(VALUES["laplace"], second))
+    rounded = first.with_choices(rounding="up")
+    assert key_of(subject(VALUES["laplace"], first)) != key_of(subject(VALUES["laplace"], rounded))
+
+
+@pytest.mark.parametrize("format", ["q8", "gfpq8", "int8"])
+def test_groups_in_steps_of_their_own_have_measured_figures(format):
+    array = channels()
+    array[3] = 0
+    largest = np.abs(array).max(axis=1)
+    band = 0.05 if format == "int8" else 0.0
+    first = Quantizer.covering(format, -largest, largest, symmetric=True, axis=0, zero_band=band)
+    _, table = curves_of(Subject("w", "c", None, array, first, True), Groups.of(array, first))
+    for i in range(0, table["ratio"].size, 11):
+        high = (table["ratio"][i] * largest.astype(np.float64)).astype(np.float32)
+        quantizer = Quantizer.covering(format, -high, high, symmetric=True, axis=0, zero_band=band)
+        exact = measured_error(array, quantizer)
+        assert table["mse"][i] == pytest.approx(exact.mse, rel=1e-5)
+        assert table["kl"][i] == pytest.approx(exact.kl, rel=1e-5)
+        assert table["one_minus_cosine"][i] == pytest.approx(1 - exact.cosine, rel=0.2)
+        for name in ("saturated_fraction", "zeroed_fraction", "max_abs"):
+            assert table[name][i] == pytest.approx(getattr(exact, name), rel=1e-5, abs=1e-12)
 
 
 def test_groups_without_a_common_share_say_so():

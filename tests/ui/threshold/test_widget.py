@@ -6,6 +6,7 @@ import pytest
 from tests.ui.threshold.tensors import channels, tensors
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.expected import expected_error
+from workbench.numerics.errors.measured import measured_error
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.ui.charts.distribution import TRACES
@@ -95,18 +96,60 @@ def test_the_explorer_follows_the_handle():
     assert "workbench-app" in explorer._dom_classes
 
 
-@pytest.mark.parametrize("format", ["int8", "uint8", "fp16", "fp32", "fp8_e4m3"])
+@pytest.mark.parametrize(
+    "format", ["int8", "uint8", "fp16", "tf32", "fp32", "fp8_e4m3", "q8", "gfpq8", "gfpq16", "nf4", "binary", "kmeans3"]
+)
 @pytest.mark.parametrize("symmetric", [None, True, False])
 def test_the_explorer_takes_every_kind_of_format(format, symmetric):
     explorer = explore(np.abs(tensors(1000)["gaussian"]), format, symmetric)
     assert explorer.error.mse == expected_error(explorer._distribution, explorer.quantizer).mse
 
 
+def test_the_explorer_measures_formats_whose_blocks_find_their_scale():
+    values = tensors(1000)["gaussian"]
+    explorer = explore(values, "mxfp4")
+    assert explorer.error == measured_error(values, explorer.quantizer) and explorer.error.mse > 0
+    assert explorer.plot.subject["words"] == "each block of 32 finds its own scale"
+
+
+def test_the_value_axis_stays_as_chosen_while_the_tensor_changes():
+    plot = ThresholdPlot(subject("gfpq8"))
+    before = plot.subject
+    plot.log_axis = True
+    assert plot.figure.layout.meta > 0 and plot.subject["arrays"] == before["arrays"]
+    assert plot.subject["axis"] == pytest.approx(list(plot.figure.layout.xaxis.range)) != before["axis"]
+    plot.show(subject("int8"))
+    assert plot.figure.layout.meta > 0 and plot.subject["format"]["title"] == "INT8"
+    plot.show(subject("fp16"))
+    assert plot.figure.layout.meta == 0 and plot.figure.layout.xaxis.type == "log"
+    plot.log_axis = False
+    plot.show(subject("int8"))
+    assert plot.figure.layout.meta == 0 and plot.figure.layout.xaxis.type != "log"
+    assert ThresholdPlot(subject(), log_axis=True).figure.layout.meta > 0
+
+
+def test_a_ratio_that_was_let_go_is_where_the_handle_stays():
+    array = channels()
+    largest = np.abs(array).max(axis=1)
+
+    def at(low, high):
+        return Subject("w", "c", None, array, Quantizer.covering("int8_pow2", low, high, symmetric=True, axis=0), True)
+
+    plot = ThresholdPlot(at(-largest, largest))
+    assert plot.subject["range"]["high"] == 1  # all of it, although the scales say more
+    plot.on_commit(lambda low, high: plot.show(at(low, high)))
+    say(plot, type="commit", serial=1, low=-0.3, high=0.3)
+    assert plot.subject["range"]["high"] == pytest.approx(0.3)
+    chosen = at(-largest / 2, largest / 2)
+    given = Subject("w", "c", None, array, chosen.quantizer, True, low=-largest / 2, high=largest / 2)
+    assert ThresholdPlot(given).subject["range"]["high"] == pytest.approx(0.5)
+
+
 def test_the_explorer_refuses_in_words():
     with pytest.raises(WorkbenchError, match="no finite value to explore"):
         explore([np.nan])
-    with pytest.raises(WorkbenchError, match="unknown format 'int9'"):
-        explore([1.0], "int9")
+    with pytest.raises(WorkbenchError, match="unknown format 'int99'"):
+        explore([1.0], "int99")
 
 
 def test_a_commit_for_the_tensor_before_is_not_taken():

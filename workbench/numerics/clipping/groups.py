@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from workbench.numerics.clipping.asking import clip_range
 from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.clipping.clip_range import must_mirror
 from workbench.numerics.clipping.least_error import COARSE, FINE, least_error
@@ -25,7 +26,7 @@ def clip_groups(
     clip, format, rows = CLIPPING[method], as_format(format), as_float32(rows)
     finite = np.isfinite(rows)
     filled = finite.any(axis=1)
-    if clip is least_error and format.has_scale and must_mirror(format, symmetric):
+    if clip is least_error and format.has_scale and not format.stochastic and must_mirror(format, symmetric):
         high = _least_error_thresholds(np.where(finite, rows, np.float32(0)), format)
         return np.float32(0) - high, high
     low, high = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
@@ -37,7 +38,7 @@ def clip_groups(
             low = np.float32(0) - high
         return low, high
     for i in np.flatnonzero(filled):
-        chosen = clip(SortedSums.of(rows[i]), format, symmetric=symmetric)
+        chosen = clip_range(method, SortedSums.of(rows[i]), format, symmetric=symmetric)
         low[i], high[i] = chosen.low, chosen.high
     return low, high
 

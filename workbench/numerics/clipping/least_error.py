@@ -51,6 +51,33 @@ def noise_model(distribution: Distribution, quantizer: Quantizer) -> float:
     return float(rounding + np.maximum(clipping, 0.0).sum()) / distribution.count
 
 
+def search_range(whole: ClipRange, mirrored: bool, error: Callable[[float, float], float]) -> ClipRange:
+    """The range of least error(low, high) inside the full range of the data.
+
+    mirrored: one threshold. Otherwise the lower and the upper end in turn until neither moves, at most three rounds.
+    """
+    if mirrored:
+        largest = whole.threshold
+        threshold = search_ratio(lambda ratio: error(-ratio * largest, ratio * largest)) * largest
+        return ClipRange(-threshold, threshold)
+    lowest, highest = min(whole.low, 0.0), max(whole.high, 0.0)
+
+    def best_low(high: float) -> float:
+        return search_ratio(lambda ratio: error(ratio * lowest, high)) * lowest if lowest < 0 else 0.0
+
+    def best_high(low: float) -> float:
+        return search_ratio(lambda ratio: error(low, ratio * highest)) * highest if highest > 0 else 0.0
+
+    low, high = lowest, highest
+    for _ in range(3):
+        before = low, high
+        high = best_high(low)
+        low = best_low(high)
+        if (low, high) == before or 0.0 in (low, high):
+            break
+    return ClipRange(low, high)
+
+
 def least_error(distribution: Distribution, format: Format | str, *, symmetric: bool | None = None) -> ClipRange:
     """The range whose mean squared error (rounding plus clipping) is least; low and high are searched apart.
 
@@ -73,23 +100,4 @@ def least_error(distribution: Distribution, format: Format | str, *, symmetric: 
             return noise_model(distribution, quantizer)
         return mean_squared_error(distribution, quantizer)
 
-    if mirrored:
-        largest = distribution.absmax
-        threshold = search_ratio(lambda ratio: error(-ratio * largest, ratio * largest)) * largest
-        return ClipRange(-threshold, threshold)
-    lowest, highest = min(whole.low, 0.0), max(whole.high, 0.0)
-
-    def best_low(high: float) -> float:
-        return search_ratio(lambda ratio: error(ratio * lowest, high)) * lowest if lowest < 0 else 0.0
-
-    def best_high(low: float) -> float:
-        return search_ratio(lambda ratio: error(low, ratio * highest)) * highest if highest > 0 else 0.0
-
-    low, high = lowest, highest
-    for _ in range(3):
-        before = low, high
-        high = best_high(low)
-        low = best_low(high)
-        if (low, high) == before or 0.0 in (low, high):
-            break
-    return ClipRange(low, high)
+    return search_range(whole, mirrored, error)

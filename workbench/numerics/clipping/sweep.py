@@ -2,11 +2,14 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.clip_range import check_not_empty, must_mirror
+from workbench.numerics.clipping.compatibility.search import Search
+from workbench.numerics.clipping.compatibility.searches import SEARCHES, search_by
 from workbench.numerics.errors.divergence import kl_divergence
 from workbench.numerics.errors.error import decibels
 from workbench.numerics.errors.expected import LevelCells, overflows
@@ -21,7 +24,7 @@ class ThresholdCurve:
     """Figures at ascending thresholds; arrays float64 (n,), each computed when it is first read.
 
     thresholds: the larger end of each range. low, high: the ranges. kl in nats, mse, rounding and clipping in squared
-    units of the tensor, sqnr_db in dB.
+    units of the tensor, sqnr_db in dB. search: of another tool, where its candidates are swept; kl is then that tool's.
     """
 
     distribution: Distribution
@@ -30,6 +33,12 @@ class ThresholdCurve:
     low: np.ndarray
     high: np.ndarray
     symmetric: bool
+    search: Search | None = None
+
+    @property
+    def chosen(self) -> int | None:
+        """Index of the candidate that the swept tool takes; None for our own definition, whose choice is `entropy`."""
+        return None if self.search is None else self.search.chosen
 
     def quantizer(self, index: int) -> Quantizer:
         """The quantizer at one threshold."""
@@ -37,6 +46,8 @@ class ThresholdCurve:
 
     @functools.cached_property
     def kl(self) -> np.ndarray:
+        if self.search is not None:
+            return self.search.kl
         return np.array([kl_divergence(self.distribution, self.quantizer(i)) for i in range(self.thresholds.size)])
 
     @functools.cached_property
@@ -80,23 +91,43 @@ def sweep(
     method: str = "entropy",
     symmetric: bool | None = None,
     thresholds: np.ndarray | None = None,
+    **options: Any,
 ) -> ThresholdCurve:
     """Ranges at many thresholds T, with error and divergence at each.
 
-    method: whose candidates and whose KL; "entropy" takes every upper edge of the bins that KL is counted in.
+    method: whose candidates and whose KL; "entropy" takes every upper edge of the bins that KL is counted in,
+    "entropy_onnxruntime" and the like those of that tool (see `clipping.compatibility`).
     symmetric: True, or None with a signed format: [-T, T]; otherwise the data's own range cut at T on both sides.
-    thresholds: ascending positive float64 (n,) instead of the method's candidates.
-    A format without a scale has one point, its own range. Raises WorkbenchError for an unknown method or format, an
-    empty distribution, thresholds that are not positive and ascending.
+    thresholds: ascending positive float64 (n,) instead of the candidates of "entropy".
+    options: of another tool's method, such as bins=2048.
+    A format without a scale has one point, its own range. Raises WorkbenchError for an unknown method, format or
+    option, an empty distribution, thresholds that are not positive and ascending or given beside another tool's method.
     """
     check_not_empty(distribution)
     format = as_format(format)
-    if method != "entropy":
-        raise WorkbenchError(f"unknown sweep method {method!r}; expected one of entropy")
+    if method != "entropy" and method not in SEARCHES:
+        raise WorkbenchError(f"unknown sweep method {method!r}; expected one of {', '.join(['entropy', *SEARCHES])}")
+    if options and method == "entropy":
+        raise WorkbenchError(f"the sweep of entropy has no option {next(iter(options))!r}")
+    if thresholds is not None and method != "entropy":
+        raise WorkbenchError(f"{method} has candidates of its own; leave thresholds out, or sweep entropy")
     mirrored = must_mirror(format, symmetric)
     if not format.has_scale:
         end = np.array([format.largest])
         return ThresholdCurve(distribution, format, end, -end, end, True)
+    search = search_by(method, distribution, format, options) if method != "entropy" else None
+    candidates = _own_candidates(distribution, thresholds) if search is None else search.thresholds
+    if mirrored:
+        low, high = -candidates, candidates
+    else:
+        low, high = (-candidates, candidates) if search is None else (search.low, search.high)
+        low = np.maximum(min(distribution.low, 0.0), low)
+        high = np.minimum(max(distribution.high, 0.0), high)
+    return ThresholdCurve(distribution, format, candidates, low, high, mirrored, search)
+
+
+def _own_candidates(distribution: Distribution, thresholds: np.ndarray | None) -> np.ndarray:
+    """The given thresholds, checked, or the upper edges of the bins of KL."""
     if thresholds is None:
         edges = distribution.linear_bins().edges
         thresholds = edges[edges > 0]
@@ -104,9 +135,4 @@ def sweep(
     ascending = candidates.ndim == 1 and candidates.size and (np.diff(candidates, prepend=0.0) > 0).all()
     if not (ascending and np.isfinite(candidates[-1])):
         raise WorkbenchError("thresholds must be a non-empty, positive, finite and strictly ascending list")
-    if mirrored:
-        low, high = -candidates, candidates
-    else:
-        low = np.maximum(min(distribution.low, 0.0), -candidates)
-        high = np.minimum(max(distribution.high, 0.0), candidates)
-    return ThresholdCurve(distribution, format, candidates, low, high, mirrored)
+    return candidates

@@ -9,6 +9,7 @@ stand apart, or a ReLU tensor would show 0.6 to 1 nat at every T.
 Related: S. Migacz, 8-bit inference with TensorRT, GTC 2017.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,15 @@ def divergence_of_levels(counts: Any, n_zeros: Any, level: Any, first: Any, last
 
 
 def divergence_of_bins(bins: LinearBins, quantizer: Quantizer) -> float:
-    """KL of counted values under a quantizer of one group, nats; the kernel says which level a bin's centre goes to."""
+    """KL of counted values under a quantizer of one group, nats; the kernel says which level a bin's centre goes to.
+
+    Under stochastic rounding it is the more likely level: draws would scatter a bin's neighbours.
+    """
     centres = bins.centres
-    level = quantizer.fake_quantize(centres)
+    likely = quantizer
+    if quantizer.format.stochastic:
+        likely = dataclasses.replace(quantizer, format=quantizer.format.with_choices(rounding="nearest_even"))
+    level = likely.fake_quantize(centres)
     lowest, highest = quantizer.end_levels
     first = int(np.searchsorted(centres, lowest[0], "left"))
     last = int(np.searchsorted(centres, highest[0], "right")) - 1

@@ -17,7 +17,7 @@ class QuantizationError:
     zeroed_fraction: share of values that are not 0 but become 0. levels_used: levels that hold at least one value
     (None for fp32, which has no list of levels).
     interval: (low, high), bounds that the true mse is certain to lie in; both are mse where it was measured, and within
-    1e-14 of the mean square (140 dB down) where it was read off exact sums.
+    1e-14 of the mean square of x or y (140 dB down) where it was read off exact sums.
     """
 
     mse: float

@@ -1,30 +1,41 @@
 """Error measured on the values themselves: for grouped quantizers and as the check of `expected_error`."""
 
+from typing import Protocol
+
 import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.divergence import kl_divergence
 from workbench.numerics.errors.error import NO_ERROR, QuantizationError, cosine_of, decibels
-from workbench.numerics.errors.expected import saturation_cuts
+from workbench.numerics.errors.saturation import saturation_cuts
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.numerics.values import as_float32
 
 
-def measured_error(array: np.ndarray, quantizer: Quantizer, *, divergence: bool = True) -> QuantizationError:
+class Adaptive(Protocol):
+    """What becomes a quantizer once it sees the values, such as `DynamicQuantizer`."""
+
+    def at(self, values: np.ndarray) -> Quantizer: ...
+
+
+def measured_error(array: np.ndarray, quantizer: Quantizer | Adaptive, *, divergence: bool = True) -> QuantizationError:
     """All figures over all groups of an array: sums run over the whole tensor before ratios are taken.
 
-    array: float32 of any shape; NaN and infinities are left out. kl is the mean of the groups' divergences, weighted by
+    array: float32 of any shape; NaN and infinities are left out. quantizer: fixed, or one that takes its range from the
+    array (samples with a range of their own are groups). kl is the mean of the groups' divergences, weighted by
     their counts (`divergence=False` leaves it 0: it sorts each group). levels_used counts the levels of all groups.
     Raises WorkbenchError for an array without finite values.
     """
     values = as_float32(array)
+    quantizer = quantizer if isinstance(quantizer, Quantizer) else quantizer.at(values)
     rows = quantizer.grouping.split(values)
     finite = np.isfinite(rows)
     n = int(finite.sum())
     if not n:
         raise WorkbenchError(f"an array of shape {values.shape} holds no finite value")
-    if quantizer.format.unit_levels() is None:
+    format = quantizer.format
+    if format.unit_levels() is None and format.block_size is None and not quantizer.zero_band:
         return NO_ERROR
     quantized = quantizer.grouping.split(quantizer.fake_quantize(values))
     x, y = np.where(finite, rows, 0).astype(np.float64), np.where(finite, quantized, 0).astype(np.float64)

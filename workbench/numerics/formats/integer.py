@@ -1,17 +1,34 @@
-"""Integer formats: codes qmin..qmax, rounded to nearest even, saturating, as ONNX QuantizeLinear does."""
+"""Integer formats: codes qmin..qmax, saturating, rounded to nearest even as ONNX QuantizeLinear does or by choice."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from workbench.numerics.compiled import compiled
 from workbench.numerics.formats.format import Format
+from workbench.numerics.formats.rounding import boundaries_between, round_to_integer
+
+
+@compiled
+def _fake_quantize(rows: Any, out: Any, scale: Any, lowest: Any, highest: Any) -> None:
+    """out float32 (groups, n): the levels of `rows` under one scale and one pair of end codes a group, all float32."""
+    for g in range(rows.shape[0]):
+        s, bottom, top = scale[g], lowest[g], highest[g]
+        for i in range(rows.shape[1]):
+            level = np.rint(rows[g, i] / s)
+            if level < bottom:
+                level = bottom
+            elif level > top:
+                level = top
+            out[g, i] = (level + np.float32(0.0)) * s  # an integer has no minus zero
 
 
 @dataclass(frozen=True, kw_only=True)
 class IntegerFormat(Format):
     """Integers from `qmin` to `qmax`; real = scale * (q - zero_point).
 
-    Kernel: q = clip(rint(x / scale) + zero_point, qmin, qmax) in float32, half to even.
+    Kernel: q = clip(round(x / scale) + zero_point, qmin, qmax) in float32, half to even unless chosen otherwise.
     Source: ONNX operators QuantizeLinear and DequantizeLinear, opset 21.
     """
 
@@ -22,6 +39,10 @@ class IntegerFormat(Format):
     @property
     def affine(self) -> bool:
         return True
+
+    @property
+    def zero_points(self) -> tuple[int, int]:
+        return (self.qmin, self.qmax)
 
     @property
     def largest(self) -> float:
@@ -38,16 +59,17 @@ class IntegerFormat(Format):
         return np.arange(self.qmin - zero_point, self.qmax - zero_point + 1, dtype=np.float32)
 
     def unit_boundaries(self, zero_point: int = 0) -> np.ndarray:
-        lower = np.arange(self.qmin - zero_point, self.qmax - zero_point, dtype=np.int64)
-        tie = lower.astype(np.float32) + np.float32(0.5)
-        # half to even: the tie belongs to the lower level where that is even
-        return np.where(lower % 2 == 0, tie, np.nextafter(tie, np.float32(-np.inf)))
+        levels = self.unit_levels(zero_point)
+        return boundaries_between(levels, self.rounding, levels[:-1] % 2 == 0)
 
-    def round_unit(self, values: np.ndarray, zero_point: np.ndarray | int = 0) -> np.ndarray:
+    def unit_ends(self, zero_points: np.ndarray) -> np.ndarray:
+        return np.stack([self.qmin - zero_points, self.qmax - zero_points], axis=1).astype(np.float32)
+
+    def nearest_unit(self, values: np.ndarray, zero_point: np.ndarray | int = 0) -> np.ndarray:
         offset = np.asarray(zero_point)
         lowest = (self.qmin - offset).astype(np.float32)
         highest = (self.qmax - offset).astype(np.float32)
-        rounded = np.clip(np.rint(values), lowest, highest)
+        rounded = np.clip(round_to_integer(values, self.rounding), lowest, highest)
         rounded += np.float32(0.0)  # an integer has no minus zero
         return rounded
 
@@ -56,3 +78,12 @@ class IntegerFormat(Format):
 
     def decode_unit(self, codes: np.ndarray, zero_point: np.ndarray | int = 0) -> np.ndarray:
         return (codes.astype(np.int32) - np.asarray(zero_point, np.int32)).astype(np.float32)
+
+    def fake_quantize(self, values: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
+        if self.rounding != "nearest_even":
+            return super().fake_quantize(values, scale, zero_point)
+        rows = np.ascontiguousarray(values)
+        quantized = np.empty_like(rows)
+        ends = self.unit_ends(zero_point[:, 0])
+        _fake_quantize(rows, quantized, scale[:, 0], ends[:, 0].copy(), ends[:, 1].copy())
+        return quantized

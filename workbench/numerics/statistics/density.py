@@ -1,6 +1,6 @@
 """The density inside a bin of which count, mean and mean square are known: a quadratic matched to the three.
 
-The browser computes live numbers by the same formulas (`ui/threshold/live.js`); a test holds the two together.
+The browser computes live numbers by the same formulas (`ui/threshold/moments.js`); a test holds the two together.
 """
 
 import numpy as np

@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.ui.charts.palette import LIGHT, Palette
 from workbench.ui.charts.plain_text import plain
+from workbench.ui.charts.value_axis import LINEAR, ValueAxis
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MARGIN = {"l": 62, "r": 18, "t": 34, "b": 44, "pad": 0, "autoexpand": False}
@@ -23,7 +24,8 @@ _NO_POINTS: Points = (np.zeros(0), np.zeros(0))
 class Strips:
     """What the figure draws; arrays float64.
 
-    edges (n + 1,), counts (n,): values per bin. low, high: the value axis. quantity: its title.
+    edges (n + 1,), counts (n,): values per bin. low, high: ends of the value axis. quantity: its title. axis: where
+    values stand on it; the bins are equal in places.
     at (m,): positions of the handle for which mse, rounding, clipping (squared units) and kl (nats), (m,) each, are
     drawn; empty where there is no threshold: then the counts take the whole height. least_mse, least_kl: (x, y) of
     the minima. n_zeros: exact zeros, one bin of which may tower over all others.
@@ -45,6 +47,13 @@ class Strips:
     n_zeros: float = 0.0
     one_by_one: bool = False
     ruler: int = 9
+    axis: ValueAxis = LINEAR
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Both ends as places on the axis."""
+        low, high = self.axis.places(np.array([self.low, self.high])).tolist()
+        return low, high
 
 
 def distribution_figure(strips: Strips, palette: Palette = LIGHT, *, log_counts: bool = True) -> dict[str, Any]:
@@ -59,15 +68,16 @@ def distribution_figure(strips: Strips, palette: Palette = LIGHT, *, log_counts:
     dots = {"least_mse": (strips.least_mse, palette.ink, "y2"), "least_kl": (strips.least_kl, palette.divergence, "y3")}
     traces: dict[str, dict[str, Any]] = {"counts": _counts_trace(strips, palette)}
     for name, line in lines.items():
-        axis = "y3" if name == "kl" else "y2"
-        traces[name] = {"x": strips.at, "y": curves[name], "mode": "lines", "line": line, "xaxis": "x2", "yaxis": axis}
+        traces[name] = {"x": strips.axis.places(strips.at), "y": curves[name], "customdata": strips.at}
+        traces[name] |= {"mode": "lines", "line": line, "xaxis": "x2", "yaxis": "y3" if name == "kl" else "y2"}
     for name, (points, colour, axis) in dots.items():
         marker = {"color": colour, "size": 5.5}
         positive = np.where(points[1] > 0, points[1], np.nan)
-        traces[name] = {"x": points[0], "y": positive, "mode": "markers", "marker": marker, "hoverinfo": "skip"}
+        x = strips.axis.places(points[0])
+        traces[name] = {"x": x, "y": positive, "mode": "markers", "marker": marker, "hoverinfo": "skip"}
         traces[name] |= {"xaxis": "x2", "yaxis": axis}
-    traces["mse"]["hovertemplate"] = "T = %{x:.4g}: MSE %{y:.3g}<extra></extra>"
-    traces["kl"]["hovertemplate"] = "T = %{x:.4g}: %{y:.3g} nats<extra></extra>"
+    traces["mse"]["hovertemplate"] = "T = %{customdata:.4g}: MSE %{y:.3g}<extra></extra>"
+    traces["kl"]["hovertemplate"] = "T = %{customdata:.4g}: %{y:.3g} nats<extra></extra>"
     for name in ("rounding", "clipping"):
         traces[name]["hoverinfo"] = "skip"
     shown = {"counts": not strips.one_by_one, "kl": strips.at.size > 0}
@@ -82,15 +92,18 @@ def distribution_figure(strips: Strips, palette: Palette = LIGHT, *, log_counts:
 
 def _counts_trace(strips: Strips, palette: Palette) -> dict[str, Any]:
     counts = np.append(strips.counts, strips.counts[-1:])
+    told, start = np.rint(counts), "%{x:.4g}: %{customdata:,d}"
+    if strips.axis.logarithmic:  # the axis knows places alone
+        told, start = np.stack([told, strips.edges], axis=1), "%{customdata[1]:.3g}: %{customdata[0]:,d}"
     return {
-        "x": strips.edges,
+        "x": strips.axis.places(strips.edges),
         "y": np.maximum(counts, NOTHING),
-        "customdata": np.rint(counts),
+        "customdata": told,
         "mode": "lines",
         "line": {"color": palette.float_values, "width": 1.3, "shape": "hv"},
         "fill": "tozeroy",
         "fillcolor": palette.float_fill,
-        "hovertemplate": "from %{x:.4g}: %{customdata:,d} values<extra></extra>",
+        "hovertemplate": f"from {start} values<extra></extra>",
         "xaxis": "x",
         "yaxis": "y",
     }
@@ -128,23 +141,15 @@ def counts_range(strips: Strips, log_counts: bool) -> list[float]:
 
 def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any]:
     curved = strips.at.size > 0
-    quiet = {"showgrid": False, "zeroline": False, "showline": False, "automargin": False}
-    horizontal = quiet | {
-        "range": [strips.low, strips.high],
-        "ticks": "outside",
-        "tickcolor": "rgba(0,0,0,0)",
-        "nticks": 9,
-        "tickmode": "auto",
-        "tickvals": None,
-        "ticktext": None,
-        "tickformat": "~g",
-    }
+    quiet = {"showgrid": False, "zeroline": False, "showline": False, "automargin": False, "tickangle": 0}
+    horizontal = quiet | {"range": list(strips.span), "ticks": "outside", "tickcolor": "rgba(0,0,0,0)", "nticks": 9}
+    horizontal |= strips.axis.ticks(*strips.span)
     vertical = quiet | {"showgrid": True, "gridcolor": palette.grid, "fixedrange": True}
     # the MSE curve in full from where it is least; its parts may leave the strip at the lower edge
     error_range = list(log_range(strips.mse, decades_below=0.9, most=8.0))
     kl_range = list(log_range(strips.kl, most=5.0))
     counts: dict[str, Any] = {"range": counts_range(strips, log_counts)}
-    counts |= powers_of_ten(counts["range"]) if log_counts else LINEAR_COUNTS
+    counts |= count_ticks(counts["range"]) if log_counts else LINEAR_COUNTS
     if strips.one_by_one:
         counts |= {"type": "linear", "tickmode": "array", "tickvals": [], "ticktext": [], "showgrid": False}
     titles = [("error²", "y2"), ("nats", "y3")] if curved else []
@@ -152,6 +157,7 @@ def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any
         titles.append(("count (log)" if log_counts else "count", "y"))
     return {
         "autosize": True,
+        "meta": strips.axis.smallest,  # what turns values into places, for the overlay
         "margin": MARGIN,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -189,6 +195,14 @@ def powers_of_ten(span: list[float], most: int = 4) -> dict[str, Any]:
     names = {0: "1", 1: "10"}
     text = [names.get(p, f"10<sup>{p}</sup>".replace("-", "−")) for p in powers]
     return {"type": "log", "tickmode": "array", "tickvals": [10.0**p for p in powers], "ticktext": text}
+
+
+def count_ticks(span: list[float]) -> dict[str, Any]:
+    """Ticks of a log axis of counts; where it does not reach 100, also at 2 and 5 times a power of ten."""
+    if span[1] >= 2:
+        return powers_of_ten(span)
+    values = [v for v in (1, 2, 5, 10, 20, 50) if math.log10(v) <= span[1]]
+    return {"type": "log", "tickmode": "array", "tickvals": values, "ticktext": [str(v) for v in values]}
 
 
 def _axis_title(text: str, axis: str, palette: Palette) -> dict[str, Any]:

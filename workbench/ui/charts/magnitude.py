@@ -41,18 +41,34 @@ class Magnitudes:
     quantity: str = "value"
 
 
-def magnitudes_of(distribution: Distribution, format: FloatingFormat, quantity: str = "value") -> Magnitudes:
-    """Counts of a distribution by magnitude, with the borders of a format."""
-    smallest_normal = 2.0 ** (2 - 2 ** (format.exponent_bits - 1))
-    smallest = smallest_normal * 2.0**-format.mantissa_bits
-    borders = [0.0, smallest / 2, smallest_normal, format.overflow_limit, math.inf]
-    inner = np.array(borders[1:4])
-    counts = _both_signs(distribution, inner)
-    names = ("flushed to zero", "subnormal", "normal", "overflow")
+def magnitudes_of(
+    distribution: Distribution, format: FloatingFormat, quantity: str = "value", zero_band: float = 0.0
+) -> Magnitudes:
+    """Counts of a distribution by magnitude, with the borders of a format.
+
+    Bands count what the format's kernel does under its rounding and overflow: "flushed to zero" what becomes 0,
+    "overflow" what becomes infinite, or "saturated" where it goes to the largest level instead. zero_band: magnitudes
+    up to this one become 0 first.
+    """
+    smallest_normal = 2.0 ** (1 - format.bias)
+    levels, boundaries = format.unit_levels(), format.unit_boundaries()
+    zero = int(np.searchsorted(levels, 0))
+    # below 0 and above: a negative boundary itself goes to the lower level, both ends of a band to 0
+    beyond_band = float(np.nextafter(np.float32(zero_band), np.float32(np.inf))) if zero_band else 0.0
+    flushed = [max(-float(boundaries[zero - 1]), beyond_band), max(float(boundaries[zero]), zero_band)]
+    smallest_normal = max(smallest_normal, *flushed)
+    saturates = format.overflow == "saturate"
+    beyond = [format.largest] * 2 if saturates else [-format.overflow_limits[0], format.overflow_limits[1]]
+    names = ("flushed to zero", "subnormal", "normal", "saturated" if saturates else "overflow")
+    counts = np.zeros(4)
+    for side in (0, 1):
+        counts += _one_side(distribution, side, np.array([flushed[side], smallest_normal, beyond[side]]))
+    inner = [max(flushed), smallest_normal, min(beyond)]
+    borders = [0.0, *inner, math.inf]
     bands = [Band(n, borders[i], borders[i + 1], max(0.0, float(counts[i]))) for i, n in enumerate(names)]
     tiny = _smallest_magnitude(distribution)
     low, high = math.log10(tiny), math.log10(max(distribution.absmax, tiny))
-    shown = [math.log10(b) for b in inner if low - REACH <= math.log10(b) <= high + REACH]
+    shown = [math.log10(b) for b in inner if b > 0 and low - REACH <= math.log10(b) <= high + REACH]
     top = min(max([high, *shown]) + 0.4, LARGEST)
     edges = np.logspace(min([low, *shown]) - 0.4, top, N_BINS + 1)
     return Magnitudes(edges, _both_signs(distribution, edges)[1:-1], tuple(bands[::-1]), distribution.n_zeros, quantity)
@@ -69,6 +85,21 @@ def _both_signs(distribution: Distribution, magnitudes: np.ndarray) -> np.ndarra
     both = count[n:].copy()
     both[1:] += count[:n][::-1]
     return both
+
+
+def _one_side(distribution: Distribution, positive: int, magnitudes: np.ndarray) -> np.ndarray:
+    """Counts float64 (n + 1,) of |x| of one sign between ascending magnitudes (n,), exact zeros left out.
+
+    A magnitude at a border belongs to the band below it; of negative values the first border does not.
+    """
+    cuts = magnitudes.astype(np.float32)
+    zero = np.float32(0)
+    if positive:
+        return distribution.cells(np.concatenate([[zero], cuts])).count[1:]
+    with np.errstate(over="ignore"):
+        below = np.nextafter(-cuts[::-1], np.float32(-np.inf))
+        below[-1] = -cuts[0]  # a boundary itself goes to the lower level
+    return distribution.cells(np.concatenate([below, [np.nextafter(zero, np.float32(-1))]])).count[:-1][::-1]
 
 
 def _smallest_magnitude(distribution: Distribution) -> float:
@@ -104,10 +135,15 @@ def magnitude_figure(magnitudes: Magnitudes, palette: Palette = LIGHT, *, log_co
         top = max(math.log10(max(largest, 1.0)) * 1.12, 0.5)
         counts_axis = powers_of_ten([math.log10(NOTHING), top]) | {"range": [math.log10(NOTHING), top]}
     span = [math.log10(magnitudes.edges[0]), math.log10(magnitudes.edges[-1])]
-    quiet = {"showgrid": False, "zeroline": False, "showline": False, "automargin": False}
+    quiet = {"showgrid": False, "zeroline": False, "showline": False, "automargin": False, "tickangle": 0}
     hidden = {"visible": False}
+    curves = hidden | {
+        "type": "log",
+        "range": [-1.0, 0.0],
+    }  # a type that changes would take plotly's range for the given
     layout = {
         "autosize": True,
+        "meta": 0.0,
         "margin": MARGIN,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -123,8 +159,8 @@ def magnitude_figure(magnitudes: Magnitudes, palette: Palette = LIGHT, *, log_co
         "yaxis": quiet
         | {"showgrid": True, "gridcolor": palette.grid, "fixedrange": True, "domain": [0.0, 1.0]}
         | counts_axis,
-        "yaxis2": hidden,
-        "yaxis3": hidden,
+        "yaxis2": curves,
+        "yaxis3": curves,
         "shapes": _band_shapes(magnitudes, palette),
         "annotations": [],
     }
@@ -132,7 +168,12 @@ def magnitude_figure(magnitudes: Magnitudes, palette: Palette = LIGHT, *, log_co
 
 
 def _band_shapes(magnitudes: Magnitudes, palette: Palette) -> list[dict[str, Any]]:
-    tints = {"overflow": palette.clipping, "subnormal": palette.quantized, "flushed to zero": palette.before}
+    tints = {
+        "overflow": palette.clipping,
+        "saturated": palette.clipping,
+        "subnormal": palette.quantized,
+        "flushed to zero": palette.before,
+    }
     shapes = []
     for band in magnitudes.bands:
         low, high = max(band.low, magnitudes.edges[0]), min(band.high, magnitudes.edges[-1])

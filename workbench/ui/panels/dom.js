@@ -38,9 +38,18 @@ function percent(share, digits = 1) {
   return share === null || share === undefined ? "–" : (100 * share).toFixed(digits);
 }
 
-// The panel's root. Keys pressed in it are its own: JupyterLab looks for this attribute before it takes a shortcut.
+// Keys pressed in this element are its own: JupyterLab looks for this attribute before it takes a shortcut.
+function ownKeys(element) {
+  const mark = (each) => each.setAttribute("data-lm-suppress-shortcuts", "true");
+  mark(element);
+  // a shortcut whose selector is the focused element itself is found before what is around it is asked
+  element.addEventListener("focusin", (event) => mark(event.target));
+  return element;
+}
+
+// The panel's root.
 function rootOf(el, className, label) {
-  const root = h("section", { class: className, "aria-label": label, "data-lm-suppress-shortcuts": "true" });
+  const root = ownKeys(h("section", { class: className, "aria-label": label }));
   el.append(root);
   return root;
 }

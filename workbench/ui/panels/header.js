@@ -1,5 +1,7 @@
 // One line: the model, size, output figures, status, undo, redo, help, export.
 
+const SIZE = "weights and biases in float32 and as chosen, scales included, 1 KB = 1000 bytes";
+
 function figure(parent, label, short, metric, meaning) {
   const value = h("b", { class: "wb-figure-value", data: metric ? { metric } : undefined, text: "–" });
   const extra = h("span", { class: "wb-figure-extra" });
@@ -16,7 +18,7 @@ function render({ model, el, signal }) {
   root.append(h("div", { class: "wb-title" }, name, facts));
   const figures = h("div", { class: "wb-figures" });
   root.append(figures);
-  const size = figure(figures, "size", "", null, "weights and biases in float32 and as chosen, scales included, 1 KB = 1000 bytes");
+  const size = figure(figures, "size", "", null, SIZE);
   const sqnr = figure(figures, "output SQNR", "SQNR", "output_sqnr_db",
     "signal to quantization noise at the network's output: 10 log₁₀(Σ f² / Σ (f − q)²) over all samples");
   const agreement = figure(figures, "same answer", "same", "output_agreement", "share of samples whose largest output is the float network's");
@@ -45,7 +47,7 @@ function render({ model, el, signal }) {
     const app = appOf(root);
     if (!words || !app) return;
     const away = h("button", { class: "wb-link", type: "button", text: "Close", onclick: () => box.remove() });
-    box = h("div", { class: "wb-toast", role: "alert" }, h("span", { text: words }), away);
+    box = ownKeys(h("div", { class: "wb-toast", role: "alert" }, h("span", { text: words }), away));
     app.append(box);
   };
   signal?.addEventListener("abort", () => box?.remove());
@@ -60,6 +62,8 @@ function render({ model, el, signal }) {
     put(facts, v.activity ? `${v.activity}${share === null ? "…" : ` ${Math.round(100 * share)} %`}` : about);
     facts.title = about;
     put(size.value, `${kilobytes(v.float_kb)} → ${kilobytes(v.chosen_kb)} KB`);
+    put(size.extra, v.coded_kb === null ? "" : `(${kilobytes(v.coded_kb)} coded)`);
+    size.box.title = v.coded_kb === null ? SIZE : `${SIZE}; ${kilobytes(v.coded_kb)} KB with codebooks and pruned weights entropy-coded`;
     const o = v.output;
     const metric = (f, raw, text) => { attr(f.value, "data-value", raw === null || raw === undefined ? "" : String(number(raw))); put(f.value, text); };
     metric(sqnr, o?.sqnr_db, o ? decibels(o.sqnr_db) : "–");

@@ -14,23 +14,35 @@ class HeaderPanel(Panel):
 
     _esm = script("header.js")
     _css = styles("app.css", "shell.css")
-    parts = ("recipe", "history", "measured", "activity", "progress", "trouble", "calibrated", "calibration")
+    parts = (
+        "recipe",
+        "history",
+        "measured",
+        "activity",
+        "progress",
+        "trouble",
+        "calibrated",
+        "calibration",
+        "coded_bits",
+    )
 
     def __init__(self, study: Study) -> None:
-        self._sizes: tuple[object, tuple[int, int]] | None = None
+        self._sizes: tuple[object, object, tuple[int, int, int]] | None = None
         super().__init__(study)
 
     def look(self, state: State) -> dict[str, Any]:
         model = self.study.model
-        if self._sizes is None or self._sizes[0] is not state.recipe:
-            self._sizes = (state.recipe, size_bytes(model, state.recipe))
-        float_size, chosen_size = self._sizes[1]
+        known = self._sizes
+        if known is None or known[0] is not state.recipe or known[1] is not state.coded_bits:
+            self._sizes = known = (state.recipe, state.coded_bits, size_bytes(model, state.recipe, state.coded_bits))
+        float_size, chosen_size, coded_size = known[2]
         view: dict[str, Any] = {
             "model": model.name,
             "n_layers": len(model.layers),
             "parameters": parameters(model.n_parameters),
             "float_kb": float_size / 1000,
             "chosen_kb": chosen_size / 1000,
+            "coded_kb": coded_size / 1000 if coded_size < chosen_size else None,
             "can_undo": state.can_undo,
             "can_redo": state.can_redo,
             "activity": state.activity,

@@ -45,7 +45,7 @@ function render({ model, el, signal }) {
     if (!wanted) { banner?.remove(); banner = null; return; }
     if (!banner) {
       const close = h("button", { class: "wb-button", type: "button", text: "Go on", onclick: () => { dismissed = true; paint(); } });
-      banner = h("div", { class: "wb-banner", role: "alert" }, h("span"), close);
+      banner = ownKeys(h("div", { class: "wb-banner", role: "alert" }, h("span"), close));
       app.append(banner);
     }
     put(banner.firstChild, report.sentences.slice(0, 2).join(" "));

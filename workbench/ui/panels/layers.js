@@ -15,8 +15,11 @@ function matcher(text) {
   return (row) => tests.every((test) => test(row));
 }
 
+// What fits a chip; its title has the whole name.
+const short = (format) => format.split("_")[0].replace("kmeans", "km");
+
 function chip(text, title) {
-  return h("span", { class: text === "fp32" ? "wb-chip wb-chip-float" : "wb-chip", text: text === "fp32" ? "float" : text, title });
+  return h("span", { class: text === "fp32" ? "wb-chip wb-chip-float" : "wb-chip", text: text === "fp32" ? "float" : short(text), title });
 }
 
 function render({ model, el, signal }) {
@@ -94,7 +97,7 @@ function render({ model, el, signal }) {
         "aria-selected": i === selected ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
       },
         h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})` }, h("bdi", { dir: "ltr", text: name })),
-        h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, "format of the weight") : null),
+        h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`) : null),
         h("span", { class: "wb-cell wb-cell-3", role: "gridcell" }, activation ? chip(activation.includes(" ") ? "mix" : activation, `format of the activations it reads: ${activation.replace(" ", ", ")}`) : null),
         h("span", { class: low ? "wb-cell wb-cell-4 wb-low" : "wb-cell wb-cell-4", role: "gridcell", text: decibels(sqnr),
           title: low ? "worst tensor of the layer; its cosine is below 0.98" : "worst tensor of the layer, as chosen" }));

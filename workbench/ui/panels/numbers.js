@@ -31,6 +31,8 @@ function shownNumber(name, x) {
   return value === 0 ? "0" : digits(value, name.endsWith("_fraction") ? 3 : name === "max_abs" ? 4 : 3).replaceAll("-", MINUS_SIGN);
 }
 
+const ofLevels = (n) => (n < 1e5 ? n.toLocaleString("en-US") : `${(n / 1e3).toFixed(0)} k`);
+
 function row(parent, [name, title, unit, colour, meaning]) {
   const line = document.createElement("div");
   line.className = `wb-number wb-colour-${colour}${name === "rounding_mse" || name === "clipping_mse" ? " wb-part" : ""}`;
@@ -50,11 +52,19 @@ function row(parent, [name, title, unit, colour, meaning]) {
 function certainty(detail) {
   if (detail.live) return "live, exact when the handle is let go";
   if (!detail.interval) return "";
+  if (detail.n_samples) return sampledWords(detail);
   const [low, high] = detail.interval;
   const half = (high - low) / 2;
   if (!(half > 1e-6 * detail.metrics.mse) || detail.metrics.mse === 0) return "exact";
   const percent = (100 * half) / detail.metrics.mse;
   return `MSE certain to ±${percent < 0.005 ? "0.01" : percent.toFixed(2)} %`;
+}
+
+// Of a few samples nothing is certain: the interval is two standard errors of their mean to either side.
+function sampledWords({ n_samples: n, interval, metrics }) {
+  const words = `measured on ${n} sample${n > 1 ? "s" : ""}`;
+  const half = 100 * ((interval[1] - metrics.mse) / metrics.mse);
+  return Number.isFinite(half) ? `${words}, MSE ±${half.toPrecision(2)} %` : words;
 }
 
 function render({ el, signal }) {
@@ -93,13 +103,14 @@ function render({ el, signal }) {
       cell.value.textContent = shownNumber(cell.name, x);
     }
     const of = cells[cells.length - 1].unit;
-    const most = detail.n_levels && metrics.levels_used !== null ? `/${detail.n_levels.toLocaleString("en-US")}` : "";
+    const most = detail.n_levels && metrics.levels_used !== null ? `/${ofLevels(detail.n_levels)}` : "";
     if (of.textContent !== most) of.textContent = most;
     const share = metrics.mse > 0 && Number.isFinite(metrics.mse) ? (100 * metrics.rounding_mse) / metrics.mse : metrics.mse > 0 ? 0 : 100;
     bar.firstChild.style.width = `${share.toFixed(2)}%`;
     bar.classList.toggle("wb-none", !(metrics.mse > 0));
     const words = certainty(detail);
     if (sure.textContent !== words) sure.textContent = words;
+    sure.title = detail.n_samples ? "two standard errors of the mean over the samples to either side" : "";
   };
   const app = (node) => (node instanceof Element ? node.closest(".workbench-app") : null);
   const listen = (event) => {

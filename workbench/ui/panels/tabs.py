@@ -6,6 +6,7 @@ from workbench.ui.books import source_of
 from workbench.ui.panel import Panel, script
 from workbench.ui.scopes import quantizable
 from workbench.ui.state import State
+from workbench.ui.subjects import measured_on
 from workbench.ui.words import caption
 
 
@@ -13,7 +14,7 @@ class TabsPanel(Panel):
     """Weights and activations of one layer as tabs; the words that stand where the plot cannot be shown."""
 
     _esm = script("tabs.js")
-    parts = ("selected", "layer", "calibration", "calibrated")
+    parts = ("selected", "layer", "calibration", "calibrated", "details", "recipe")
 
     def look(self, state: State) -> dict[str, Any]:
         model = self.study.model
@@ -32,9 +33,13 @@ class TabsPanel(Panel):
             "layer": state.layer,
             "tabs": tabs,
             "selected": state.selected,
-            "caption": "" if tensor is None else caption(model, state.calibration, state.calibrated, tensor.name),
+            "caption": "" if tensor is None else self._caption(state),
             "missing": "" if shown else self._missing(state),
         }
+
+    def _caption(self, state: State) -> str:
+        known = state.calibration, state.calibrated, state.selected
+        return caption(self.study.model, *known, measured_on=measured_on(state))
 
     def _missing(self, state: State) -> str:
         """Why there is nothing to see."""

@@ -4,19 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.ui.threshold.bins import Bins, bins_of, distinct_values
+from workbench.ui.threshold.following import listed_levels
 from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.subject import Subject
+
+MOST_TICKS = 1024
 
 
-def live_arrays(source: "Distribution | Groups", format: Format, table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def live_arrays(
+    subject: Subject, source: "Distribution | Groups", table: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """`value` float32 and `count` float64 (distinct values), or `bin_low`, `bin_high`, `bin_mean`, `bin_variance`
     float32 and `count` float64 (bins, see `Bins`). Grouped tensors add `weight` float64 and `largest`, one number;
-    others `kl_count` float64 and `kl_centre` float32. Formats that are no integers add `unit_level` and
-    `unit_boundary` float32; figures that Python alone can compute come as `table_...` float64.
+    others `kl_count` float64 and `kl_centre` float32. Levels that are listed: `unit_level` and `unit_boundary` float32,
+    see `listed_levels`. Figures that Python alone can compute come as `table_...` float64.
     """
+    assert subject.quantizer is not None
     arrays: dict[str, np.ndarray] = {}
     if isinstance(source, Groups):
         if source.few_values is not None:
@@ -33,10 +38,11 @@ def live_arrays(source: "Distribution | Groups", format: Format, table: dict[str
             arrays |= bin_arrays(bins_of(source))
         bins = source.linear_bins()
         arrays["kl_count"], arrays["kl_centre"] = bins.counts.astype(np.float64), bins.centres
-    if not isinstance(format, IntegerFormat):
-        levels, boundaries = format.unit_levels(), format.unit_boundaries()
-        assert levels is not None and boundaries is not None  # only formats with levels have a threshold
-        arrays["unit_level"], arrays["unit_boundary"] = levels, boundaries
+    format = subject.quantizer.format
+    arrays |= listed_levels(format, subject.mirrored, subject.one_sided)
+    levels = format.unit_levels()
+    if "mse" in table and levels is not None and not isinstance(source, Groups):
+        arrays["ruler"] = levels[:: -(-levels.size // MOST_TICKS)]
     return arrays | {f"table_{name}": column for name, column in table.items()}
 
 

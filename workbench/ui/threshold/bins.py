@@ -48,9 +48,12 @@ def bins_of(distribution: Distribution, n_bins: int = N_BINS) -> Bins:
     """At most `n_bins` equal bins from the smallest to the largest value; moments exact.
 
     Cuts are moved to the borders of `Histogram`'s rows (float32 patterns cut off after 20 bits), so that no row is
-    split and every moment is a sum of whole rows.
+    split and every moment is a sum of whole rows. The rows of both extremes are bins of their own: where many values
+    are one and the same extreme (ReLU6), it matters on which side of a boundary all of them lie.
     """
-    cuts = row_borders(np.linspace(distribution.low, distribution.high, n_bins + 1)[1:-1])
+    ends = np.array([distribution.low, distribution.high], np.float32)
+    apart = np.concatenate([row_borders(ends[:1]), below_row(ends[1:])])
+    cuts = np.union1d(row_borders(np.linspace(distribution.low, distribution.high, n_bins - 1)[1:-1]), apart)
     cuts = cuts[(cuts > distribution.low) & (cuts < distribution.high)]
     cells = distribution.cells(cuts)
     count, total, square = cells.count.copy(), cells.total, np.maximum(cells.square, 0.0)
@@ -82,6 +85,15 @@ def row_borders(cuts: np.ndarray) -> np.ndarray:
     negative = pattern >> np.uint32(31) == 1
     moved = np.where(negative, pattern & ~mask, pattern | mask).view(np.float32)
     return np.unique(moved + np.float32(0.0))
+
+
+def below_row(values: np.ndarray) -> np.ndarray:
+    """float32: for each value the largest one below the histogram row that it falls in."""
+    pattern = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    mask = np.uint32((1 << LOW_BITS) - 1)
+    negative = pattern >> np.uint32(31) == 1
+    edge = np.where(negative, pattern | mask, pattern & ~mask).view(np.float32)
+    return np.nextafter(edge, np.float32(-np.inf))
 
 
 def distinct_values(distribution: Distribution) -> tuple[np.ndarray, np.ndarray] | None:

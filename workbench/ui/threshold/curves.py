@@ -1,26 +1,34 @@
 """Error and divergence at many thresholds: the curves under the distribution."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from workbench.numerics.clipping.sweep import ThresholdCurve
-from workbench.numerics.errors.divergence import divergence_of_levels
+from workbench.numerics.errors.divergence import kl_divergence
+from workbench.numerics.errors.expected import LevelCells, overflows
+from workbench.numerics.errors.stochastic import Draws
 from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.integer import IntegerFormat
-from workbench.numerics.statistics.distribution import Cells, Distribution
-from workbench.ui.threshold.groups import (
+from workbench.numerics.quantizer import Quantizer
+from workbench.ui.threshold.bins import bins_of
+from workbench.ui.threshold.fine import Points, fine_divergence, fine_errors
+from workbench.ui.threshold.following import is_fine, is_followed, is_stepped, jumps_beside
+from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.subject import Subject
+from workbench.ui.threshold.tables import (
     MOST_AFFINE,
     MOST_AFFINE_VALUES,
-    Groups,
+    Table,
     affine_table,
-    is_fine,
     ratio_table,
+    stepped_table,
+    threshold_table,
 )
-from workbench.ui.threshold.subject import Subject
 
-SHARES = np.concatenate([np.geomspace(0.02, 0.1, 20), np.linspace(0.1, 1.0, 110)[1:]])
+SHARES = np.concatenate([np.geomspace(0.002, 0.1, 32), np.linspace(0.1, 1.0, 110)[1:]])
 SHARES_OF_TWO = SHARES[::-2][::-1]
+SHARES_OF_FEW = SHARES[::-4][::-1]  # where each threshold takes long
 MOST_VALUES = 1 << 22  # times ratios
 MOST_GROUPS = 2560  # times ratios
 
@@ -51,8 +59,8 @@ class Curves:
         return self.at[lowest], figure[lowest]
 
 
-def curves_of(subject: Subject, groups: Groups | None) -> tuple[Curves | None, dict[str, np.ndarray]]:
-    """The curves of a subject, and the figures at some ratios that the browser cannot compute (grouped tensors)."""
+def curves_of(subject: Subject, groups: Groups | None) -> tuple[Curves | None, Table]:
+    """The curves of a subject, and the figures at some thresholds that the browser cannot compute (see `tables`)."""
     quantizer = subject.quantizer
     if quantizer is None or not quantizer.format.has_scale:
         return None, {}
@@ -63,17 +71,36 @@ def curves_of(subject: Subject, groups: Groups | None) -> tuple[Curves | None, d
         return None, {}
     low, high = subject.span
     if subject.mirrored:
-        at = SHARES * max(distribution.absmax, high)
-        return _curves(distribution, format, np.zeros_like(at) if subject.one_sided else -at, at, True, at), {}
+        top = max(distribution.absmax, high)
+
+        def mirrored(T: float) -> Quantizer:
+            return _covering(subject, 0.0 if subject.one_sided else -T, T, True)
+
+        if not is_followed(format):
+            table = threshold_table(distribution, mirrored, SHARES_OF_FEW * top)
+            return Curves(table["ratio"], table["rounding_mse"], table["clipping_mse"], table["kl"]), table
+        return _curves(distribution, mirrored, places(format, SHARES * top)), {}
     lowest, highest = min(distribution.low, low, 0.0), max(distribution.high, high, 0.0)
     parts = []
     if lowest < 0:
         at = lowest * (SHARES_OF_TWO if highest > 0 else SHARES)[::-1]
-        parts.append(_curves(distribution, format, at, np.full(at.size, max(high, 0.0)), False, at))
+        parts.append(_curves(distribution, lambda T: _covering(subject, T, max(high, 0.0), False), at))
     if highest > 0:
         at = highest * (SHARES_OF_TWO if lowest < 0 else SHARES)
-        parts.append(_curves(distribution, format, np.full(at.size, min(low, 0.0)), at, False, at))
+        parts.append(_curves(distribution, lambda T: _covering(subject, min(low, 0.0), T, False), at))
     return (parts[0] if len(parts) == 1 else _joined(*parts)), {}
+
+
+def _covering(subject: Subject, low: float, high: float, symmetric: bool) -> Quantizer:
+    assert subject.quantizer is not None
+    return Quantizer.covering(
+        subject.quantizer.format, low, high, symmetric=symmetric, zero_band=subject.quantizer.zero_band
+    )
+
+
+def places(format: Format, thresholds: np.ndarray) -> np.ndarray:
+    """Thresholds (n,), ascending, and both sides of every step that the scale takes between them."""
+    return np.union1d(thresholds, jumps_beside(format, float(thresholds[0]), float(thresholds[-1])))
 
 
 def _joined(lower: Curves, upper: Curves) -> Curves:
@@ -82,64 +109,62 @@ def _joined(lower: Curves, upper: Curves) -> Curves:
     return Curves(*(np.concatenate([getattr(lower, n), gap, getattr(upper, n)]) for n in names))
 
 
-def _curves(
-    distribution: Distribution, format: Format, low: np.ndarray, high: np.ndarray, symmetric: bool, at: np.ndarray
-) -> Curves:
-    swept = ThresholdCurve(distribution, format, np.abs(at), low, high, symmetric)
-    if not is_fine(format):
-        return Curves(at, swept.rounding, swept.clipping, swept.kl)
-    rounding, clipping = _fine_errors(distribution, swept)
-    return Curves(at, rounding, clipping, _fine_divergence(distribution, swept))
+def _curves(source: Any, quantizer_at: Callable[[float], Quantizer], at: np.ndarray) -> Curves:
+    """source: a `Distribution`; or `Groups`, whose KL is left 0."""
+    figures = np.zeros((3, at.size))
+    before: Quantizer | None = None
+    points: Points | None = None
+    for i, T in enumerate(at):
+        quantizer = quantizer_at(float(T))
+        if before is not None and (quantizer.scale, quantizer.zero_point) == (before.scale, before.zero_point):
+            figures[:, i] = figures[:, i - 1]
+            continue
+        fine = is_fine(quantizer.format)
+        if fine and points is None:
+            points = Points.of(source.bins if isinstance(source, Groups) else bins_of(source))
+        figures[:2, i] = fine_errors(source, quantizer, points) if points else errors_of(source, quantizer)
+        if not isinstance(source, Groups):
+            figures[2, i] = fine_divergence(source, quantizer) if fine else kl_divergence(source, quantizer)
+        before = quantizer
+    return Curves(at, *figures)
 
 
-def _end_levels(swept: ThresholdCurve, index: int) -> tuple[float, np.ndarray]:
-    """(step, both end levels) of an integer quantizer, without listing its levels."""
-    one, format = swept.quantizer(index), swept.format
-    assert isinstance(format, IntegerFormat)
-    scale, zero_point = float(one.scale), int(np.asarray(one.zero_point))
-    return scale, np.array([format.qmin - zero_point, format.qmax - zero_point]) * scale
+def errors_of(source: Any, quantizer: Quantizer) -> tuple[float, float]:
+    """(rounding, clipping) parts of the mean squared error of one group, as `expected_error` has them."""
+    levels, boundaries = quantizer.levels, quantizer.boundaries
+    assert levels is not None and boundaries is not None  # formats without levels have no threshold
+    if quantizer.format.stochastic:
+        draws, ends = Draws.of(source, quantizer), levels[[0, -1]].astype(np.float64)
+        outer, inner = draws.cells, draws.inner[2] - 2 * draws.means + draws.powers
+        beyond = outer.square[[0, -1]] - ends * (2 * outer.total[[0, -1]] - ends * outer.count[[0, -1]])
+        rounding, clipping = float(np.maximum(inner, 0.0).sum()), float(np.maximum(beyond, 0.0).sum())
+    else:
+        rounding, clipping = LevelCells.of(source, levels, boundaries).squared_errors
+        if overflows(source, quantizer):
+            clipping = np.inf
+    return rounding / source.count, clipping / source.count
 
 
-def _fine_errors(distribution: "Distribution | Groups", swept: ThresholdCurve) -> tuple[np.ndarray, np.ndarray]:
-    """(rounding, clipping) for thousands of levels: step^2 / 12 for every value inside, exact moments outside."""
-    n = distribution.count
-    whole = distribution.cells(np.zeros(0, np.float32))
-    rounding, clipping = np.zeros(swept.low.size), np.zeros(swept.low.size)
-    for i in range(swept.low.size):
-        step, ends = _end_levels(swept, i)
-        cells: Cells = distribution.cells(ends.astype(np.float32))
-        inside = float(cells.count[1]) - (0.0 if isinstance(distribution, Groups) else distribution.n_zeros)
-        beyond = cells.square[[0, 2]] - ends * (2 * cells.total[[0, 2]] - ends * cells.count[[0, 2]])
-        clipping[i] = max(0.0, float(beyond.sum())) / n
-        rounding[i] = min(inside * step**2 / 12, float(whole.square.sum())) / n
-    return rounding, clipping
-
-
-def _fine_divergence(distribution: Distribution, swept: ThresholdCurve) -> np.ndarray:
-    """KL where every bin is a level of its own."""
-    bins = distribution.linear_bins()
-    own, kl = np.arange(bins.counts.size), np.zeros(swept.low.size)
-    for i in range(swept.low.size):
-        _, ends = _end_levels(swept, i)
-        first = int(np.searchsorted(bins.centres, ends[0], "left"))
-        last = int(np.searchsorted(bins.centres, ends[1], "right")) - 1
-        kl[i] = divergence_of_levels(bins.counts, bins.n_zeros, own, first, last)
-    return kl
-
-
-def _group_curves(groups: Groups, format: Format, subject: Subject) -> tuple[Curves | None, dict[str, np.ndarray]]:
+def _group_curves(groups: Groups, format: Format, subject: Subject) -> tuple[Curves | None, Table]:
     if not groups.absmax:
         return None, {}
+    band, one_sided = subject.zero_band, subject.one_sided
     if not subject.mirrored:
         ratios = _ratios(min(groups.rows.shape[0], MOST_AFFINE), min(groups.rows.size, MOST_AFFINE_VALUES))
-        table = affine_table(groups, format, ratios)
-        return Curves(ratios, table["rounding_mse"], table["clipping_mse"], table["kl"]), {"ratio": ratios, **table}
-    ratios = _ratios(groups.sample.shape[0], groups.sample.size)
-    table = {"ratio": ratios, **ratio_table(groups, format, ratios, subject.one_sided)}
-    low = np.zeros_like(SHARES) if subject.one_sided else -SHARES
-    swept = ThresholdCurve(groups, format, SHARES, low, SHARES, True)  # type: ignore[arg-type]  # asked for cells alone
-    errors = _fine_errors(groups, swept) if is_fine(format) else (swept.rounding, swept.clipping)
-    return Curves(SHARES, *errors, np.interp(SHARES, ratios, table["kl"])), table
+        table = affine_table(groups, format, ratios, band)
+    elif is_stepped(format) or band or not is_followed(format):
+        n_groups = groups.rows.shape[0]
+        ratios = _ratios(min(n_groups, MOST_AFFINE) if is_stepped(format) else n_groups, groups.sample.size)
+        table = stepped_table(groups, format, ratios, one_sided, band)
+    else:
+        table = ratio_table(groups, format, _ratios(groups.sample.shape[0], groups.sample.size), one_sided)
+
+        def in_units(T: float) -> Quantizer:
+            return Quantizer.covering(format, 0.0 if one_sided else -T, T, symmetric=True)
+
+        curves = _curves(groups, in_units, SHARES)
+        return Curves(SHARES, curves.rounding, curves.clipping, np.interp(SHARES, table["ratio"], table["kl"])), table
+    return Curves(table["ratio"], table["rounding_mse"], table["clipping_mse"], table["kl"]), table
 
 
 def _ratios(n_groups: int, n_values: int) -> np.ndarray:

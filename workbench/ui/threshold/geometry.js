@@ -18,6 +18,7 @@ function geometryOf(gd) {
     };
   });
   if (!strips[0]) return null;
+  const smallest = Number(layout.meta) || 0; // of a value axis that is logarithmic on both sides of zero
   return {
     left: x._offset,
     right: x._offset + x._length,
@@ -26,9 +27,26 @@ function geometryOf(gd) {
     strips,
     bottom: Math.max(...strips.filter(Boolean).map((s) => s.bottom)),
     range: [x.p2d(0), x.p2d(x._length)],
-    toPixel: (v) => x._offset + x.d2p(v),
-    toValue: (px) => x.p2d(px - x._offset),
+    warped: smallest > 0,
+    toPlace: (v) => placeOf(v, smallest),
+    fromPlace: (p) => valueAt(p, smallest),
+    toPixel: (v) => x._offset + x.d2p(placeOf(v, smallest)),
+    toValue: (px) => valueAt(x.p2d(px - x._offset), smallest),
   };
+}
+
+const LINEAR_PART = 0.4; // decades; the rule of charts/value_axis.py
+
+function placeOf(value, smallest) {
+  if (!smallest) return value;
+  const ratio = Math.abs(value) / smallest;
+  return Math.sign(value) * (ratio > 1 ? LINEAR_PART + Math.log10(ratio) : LINEAR_PART * ratio);
+}
+
+function valueAt(place, smallest) {
+  if (!smallest) return place;
+  const size = Math.abs(place);
+  return Math.sign(place) * smallest * (size > LINEAR_PART ? 10 ** (size - LINEAR_PART) : size / LINEAR_PART);
 }
 
 const LANE = 66; // px between counts and error: ruler, axis numbers and two rows of marks
@@ -75,6 +93,7 @@ const COLOURS = {
   rounding: "--wb-rounding",
   divergence: "--wb-divergence",
   veil: "--wb-veil",
+  faint: "--wb-faint",
 };
 
 function coloursOf(element) {

@@ -11,22 +11,14 @@ from typing import Any
 import numpy as np
 
 from workbench.numerics.compiled import compiled
-from workbench.numerics.errors.divergence import divergence_of_levels
-from workbench.numerics.errors.measured import measured_error
-from workbench.numerics.formats.format import Format
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
-from workbench.numerics.scaling import scale_and_zero_point
 from workbench.numerics.statistics.density import partial_moments
-from workbench.numerics.statistics.distribution import N_KL_BINS, Cells
-from workbench.numerics.statistics.sorted_sums import SortedSums
+from workbench.numerics.statistics.distribution import Cells
 from workbench.ui.threshold.bins import MOST_EXACT, N_BINS, Bins, filled_bins
-from workbench.ui.threshold.subject import middle_code, unit_end
+from workbench.ui.threshold.following import unit_end
 
-MOST_LEVELS = 256  # finer formats: rounding error as step^2 / 12, which searching each of 65,536 levels would confirm
 MOST_GROUPS = 128  # for KL and levels used; the rest of the groups is taken to be like these
-MOST_AFFINE = 32  # the same where each group has levels of its own
-MOST_AFFINE_VALUES = 1 << 18  # for affine groups, whose ends differ: measured on whole groups up to so many values
 
 
 @compiled
@@ -85,6 +77,17 @@ class Groups:
     def n_zeros(self) -> float:
         return float(self.rows.size - np.count_nonzero(self.rows))
 
+    @functools.cached_property
+    def zero_weight(self) -> float:
+        """What exact zeros count where they make an error: for each the squared maximum of its group."""
+        zeros = self.rows.shape[1] - np.count_nonzero(self.rows, axis=1)
+        return float((zeros * self.largest**2).sum())
+
+    @functools.cached_property
+    def signal(self) -> float:
+        """Sum of the squares of all values."""
+        return float((self.rows.astype(np.float64) ** 2).sum())
+
     @property
     def absmax(self) -> float:
         return 1.0 if self.largest.any() else 0.0
@@ -119,7 +122,7 @@ class Groups:
         return ratios[order], largest[order]
 
     def cells(self, cuts: np.ndarray) -> Cells:
-        """Weighted moments between cuts given in units of the maximum; zeros add nothing."""
+        """Weighted moments between cuts given in units of the maximum; zeros add to the count alone."""
         bins, inside = self.bins, np.asarray(cuts, np.float64)
         columns = [np.concatenate([[0.0], np.cumsum(bins.weight * m)]) for m in (1.0, bins.mean, bins.mean_square)]
         whole = np.searchsorted(bins.high, inside, "right")
@@ -129,7 +132,9 @@ class Groups:
         parts = partial_moments(inside[split], bins.low[at], bins.high[at], bins.mean[at], bins.mean_square[at])
         for part, column in zip(parts, below, strict=True):
             column[split] += part * bins.weight[at]
-        return Cells(*(np.diff(b, prepend=0.0, append=c[-1]) for b, c in zip(below, columns, strict=True)))
+        cells = Cells(*(np.diff(b, prepend=0.0, append=c[-1]) for b, c in zip(below, columns, strict=True)))
+        cells.count[np.searchsorted(inside, 0.0, "left")] += self.zero_weight
+        return cells
 
     def counts(self, edges: np.ndarray) -> np.ndarray:
         """How many values lie between edges (n + 1,), zeros included; float64 (n,)."""
@@ -143,13 +148,32 @@ class Groups:
         counts[np.clip(np.searchsorted(edges, 0.0, "left") - 1, 0, counts.size - 1)] += self.n_zeros
         return counts
 
-    def ratios(self, quantizer: Quantizer, mirrored: bool, one_sided: bool) -> np.ndarray:
-        """float64: how much of its own range each group keeps at present; groups of zeros left out."""
+    def ratios(
+        self,
+        quantizer: Quantizer,
+        mirrored: bool,
+        one_sided: bool,
+        low: np.ndarray | float | None = None,
+        high: np.ndarray | float | None = None,
+    ) -> np.ndarray:
+        """float64: how much of its own range each group keeps at present; groups of zeros left out.
+
+        low, high: the chosen ranges (groups,); without them they are read from the scales.
+        """
         scale, format = np.atleast_1d(quantizer.scale).astype(np.float64), quantizer.format
         kept = self.largest > 0
-        if mirrored or not isinstance(format, IntegerFormat):
-            return scale[kept] * unit_end(format, one_sided) / self.largest[kept]
         width = np.maximum(self.highest, 0) - np.minimum(self.lowest, 0)
+        if low is not None and high is not None and np.size(high) == self.largest.size:
+            bottom, top = (np.ravel(end).astype(np.float64)[kept] for end in (low, high))
+            if mirrored:
+                return np.maximum(np.abs(bottom), np.abs(top)) / self.largest[kept]
+            return (np.maximum(top, 0) - np.minimum(bottom, 0)) / width[kept]
+        if mirrored or not isinstance(format, IntegerFormat):
+            ends = scale * unit_end(format, one_sided)
+            if not isinstance(format, IntegerFormat):
+                unit = np.abs(format.unit_ends(np.broadcast_to(quantizer.zero_point, scale.shape)))
+                ends = scale * unit.max(axis=1)
+            return ends[kept] / self.largest[kept]
         return scale[kept] * (format.qmax - format.qmin) / width[kept]
 
     def range_at(self, ratio: float, mirrored: bool, one_sided: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -165,101 +189,3 @@ class Groups:
         """Evenly spread groups, all where there are at most 128; float32 (groups, n)."""
         step = max(1, -(-self.rows.shape[0] // MOST_GROUPS))
         return self.rows[::step]
-
-
-def is_fine(format: Format) -> bool:
-    """Whether a format has too many levels to be walked through at each threshold."""
-    return 2**format.bits > MOST_LEVELS
-
-
-def ratio_table(groups: Groups, format: Format, ratios: np.ndarray, one_sided: bool) -> dict[str, np.ndarray]:
-    """kl and, where levels are few, levels_used at ratios (n,): float64 (n,) each.
-
-    kl: mean divergence of the groups, nats. levels_used: of all groups together.
-    """
-    rows = groups.sample[groups.sample.any(axis=1)]
-    scales = ratios / unit_end(format, one_sided)
-    patterns = {left: _level_patterns(left, format, one_sided, scales) for left in (-1.0, 0.0)}
-    boundaries = format.unit_boundaries(middle_code(format, one_sided))
-    assert boundaries is not None  # formats without levels have no threshold
-    kl, used = np.zeros(ratios.size), np.zeros(ratios.size)
-    for row in rows:
-        left = -1.0 if row.min() < 0 else 0.0
-        filled = np.sort(row[row != 0] / float(np.abs(row).max()))
-        place = np.ceil((filled - left) * (N_KL_BINS / (1 - left))).astype(np.int64) - 1
-        counts = np.bincount(np.clip(place, 0, N_KL_BINS - 1), minlength=N_KL_BINS).astype(np.float64)
-        n_zeros = row.size - filled.size
-        for i, (level, first, last) in enumerate(patterns[left]):
-            kl[i] += divergence_of_levels(counts, float(n_zeros), level, first, last)
-            if not is_fine(format):
-                cells = np.searchsorted(filled, boundaries * scales[i], "right")
-                used[i] += np.count_nonzero(np.diff(cells, prepend=0, append=filled.size)) + (n_zeros > 0)
-    n_rows = max(len(rows), 1)
-    if is_fine(format):
-        return {"kl": kl / n_rows}
-    return {"kl": kl / n_rows, "levels_used": np.rint(used * np.count_nonzero(groups.largest) / n_rows)}
-
-
-def _level_patterns(
-    left: float, format: Format, one_sided: bool, scales: np.ndarray
-) -> list[tuple[np.ndarray, int, int]]:
-    """For each scale: the level of each bin of [left, 1], and the first and last bin inside the end levels."""
-    zero_point = middle_code(format, one_sided)
-    levels, boundaries = format.unit_levels(zero_point), format.unit_boundaries(zero_point)
-    assert levels is not None and boundaries is not None
-    centres = left + (np.arange(N_KL_BINS) + 0.5) * ((1 - left) / N_KL_BINS)
-    patterns = []
-    for scale in scales:
-        first = int(np.searchsorted(centres, levels[0] * scale, "left"))
-        last = int(np.searchsorted(centres, levels[-1] * scale, "right")) - 1
-        own = np.arange(N_KL_BINS) if is_fine(format) else np.searchsorted(boundaries, centres / scale, "left")
-        patterns.append((own, first, last))
-    return patterns
-
-
-def affine_table(groups: Groups, format: Format, ratios: np.ndarray) -> dict[str, np.ndarray]:
-    """Every figure at each ratio, measured on whole groups: affine groups share their step, but not their ends."""
-    n_groups = max(1, min(groups.rows.shape[0], MOST_AFFINE_VALUES // max(groups.rows.shape[1], 1)))
-    part = Groups(np.ascontiguousarray(groups.rows[:: -(-groups.rows.shape[0] // n_groups)]))
-    errors = []
-    for ratio in ratios:
-        low, high = part.range_at(float(ratio), False, False)
-        quantizer = Quantizer.covering(format, low, high, symmetric=False, axis=0)
-        errors.append(measured_error(part.rows, quantizer, divergence=False))
-    columns = {name: np.array([getattr(e, name) for e in errors], np.float64) for name in TABLE_FIELDS}
-    columns["levels_used"] = np.rint(columns["levels_used"] * groups.rows.shape[0] / part.rows.shape[0])
-    columns["one_minus_cosine"] = 1 - columns.pop("cosine")
-    return columns | {"kl": affine_divergence(groups, format, ratios)}
-
-
-def affine_divergence(groups: Groups, format: Format, ratios: np.ndarray) -> np.ndarray:
-    """KL float64 (ratios,), nats: the mean of a few groups, each under its own range."""
-    assert isinstance(format, IntegerFormat)
-    rows = groups.sample[groups.sample.any(axis=1)]
-    rows = rows[:: max(1, -(-rows.shape[0] // MOST_AFFINE))]
-    kl = np.zeros(ratios.size)
-    for row in rows:
-        one = SortedSums.of(row)
-        bins = one.linear_bins()
-        low, high = min(one.low, 0.0) * ratios, max(one.high, 0.0) * ratios
-        scales, zeros = scale_and_zero_point(format, low, high, False)
-        for i, (scale, zero_point) in enumerate(zip(scales, zeros, strict=True)):
-            first, last = format.qmin - int(zero_point), format.qmax - int(zero_point)
-            level = np.clip(np.rint(bins.centres / scale), first, last).astype(np.int64)
-            first_bin = int(np.searchsorted(bins.centres, np.float32(first) * scale, "left"))
-            last_bin = int(np.searchsorted(bins.centres, np.float32(last) * scale, "right")) - 1
-            kl[i] += divergence_of_levels(bins.counts, bins.n_zeros, level, first_bin, last_bin)
-    return kl / max(rows.shape[0], 1)
-
-
-TABLE_FIELDS = (
-    "mse",
-    "rounding_mse",
-    "clipping_mse",
-    "sqnr_db",
-    "cosine",
-    "max_abs",
-    "saturated_fraction",
-    "zeroed_fraction",
-    "levels_used",
-)

@@ -97,9 +97,8 @@ function onKey(plot, handle, actions, event) {
     plot.view.root.classList.remove("wb-dragging");
     actions.cancel();
   } else if (event.key in KEYS || event.key === "Home" || event.key === "End") {
-    const step = (plot.meta.data.absmax / 1024) * (event.shiftKey ? 16 : 1);
     const [least, most] = plot.limitsOf(bound);
-    const value = event.key === "Home" ? least : event.key === "End" ? most : plot[bound] + KEYS[event.key] * step;
+    const value = event.key === "Home" ? least : event.key === "End" ? most : stepped(plot, plot[bound], KEYS[event.key] * (event.shiftKey ? 16 : 1));
     if (handle.element.getAttribute("aria-disabled") === "true") return;
     handle.keyed = true;
     plot.dragging = bound; // an answer to the key before must not take this one back
@@ -107,6 +106,13 @@ function onKey(plot, handle, actions, event) {
   } else return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+// So many steps further: 1/1024 of the largest magnitude, on a logarithmic axis 1/1024 of the axis.
+function stepped(plot, value, steps) {
+  const { geometry, meta } = plot;
+  if (!geometry || !geometry.warped) return value + (steps * meta.data.absmax) / 1024;
+  return geometry.fromPlace(geometry.toPlace(value) + (steps * (meta.axis[1] - meta.axis[0])) / 1024);
 }
 
 // Handle, line, pill and what assistive technology reads, for the present value.

@@ -2,6 +2,7 @@
 
 const ROW = 15; // px
 const LETTER = 6.5; // px, mean width of a letter of a label
+const NEAR = 1.5; // px: rings may overlap, labels may not; marks closer than twice this are one
 
 // adopt(mark) is called on a click.
 function makeMarks(plot, adopt) {
@@ -34,7 +35,7 @@ function placeMarks(plot, geometry) {
     const x = geometry.toPixel(button.mark[button.bound]);
     const visible = Boolean(strip) && x >= geometry.left - 0.5 && x <= geometry.right + 0.5;
     const last = clusters[clusters.length - 1];
-    const joins = visible && last && x - last.x < 3 && last.button.bound === button.bound;
+    const joins = visible && last && x - last.x < 2 * NEAR && last.button.bound === button.bound;
     show(button, visible && !joins);
     if (joins) last.names.push(button.mark.name);
     else if (visible) clusters.push({ button, x, names: [button.mark.name] });
@@ -68,7 +69,7 @@ function bestSpots(clusters, geometry) {
     const { x, width } = clusters[i];
     for (const row of [0, 1]) {
       for (const side of width ? [1, -1, 0] : [0]) {
-        const [from, to] = side > 0 ? [x - 6, x + 8 + width] : side < 0 ? [x - 8 - width, x + 6] : [x - 6, x + 6];
+        const [from, to] = side > 0 ? [x - NEAR, x + 8 + width] : side < 0 ? [x - 8 - width, x + NEAR] : [x - NEAR, x + NEAR];
         const spot = { row, side, from, to, x, bare: side === 0 };
         if (side && (to > geometry.width - 2 || from < geometry.left - 30)) continue;
         if (chosen.some((other) => collide(spot, other))) continue;

@@ -8,19 +8,30 @@ function paint(plot) {
   if (meta.kind !== "handles") return;
   const cut = counted(plot.shown.metrics.saturated_fraction * meta.n);
   for (const handle of plot.handles) {
-    const number = position(plot[handle.bound], meta.data.absmax);
+    const number = position(plot[handle.bound], meta.data.absmax, geometry.warped);
     const text = meta.symmetric ? `T = ${number}` : number;
-    paintHandle(plot, handle, geometry, pillText(plot, text), `${number}, ${cut} of ${counted(meta.n)} values saturated`);
+    const effective = effectiveEnd(plot);
+    const spoken = effective === null ? number : `${number}, in effect ${effective}`;
+    paintHandle(plot, handle, geometry, pillText(plot, text, effective), `${spoken}, ${cut} of ${counted(meta.n)} values saturated`);
   }
   partPills(plot.handles);
   paintNotes(plot, geometry);
 }
 
+// Where saturation begins under a scale that goes in steps; null where that is the threshold itself.
+function effectiveEnd(plot) {
+  const { meta, live, shown } = plot;
+  if (!live.format.stepped || meta.groups) return null;
+  const text = (x) => position(x, meta.data.absmax, plot.geometry.warped);
+  return text(shown.q.high) === text(plot.high) ? null : text(shown.q.high);
+}
+
 // Channels that each keep their own share have no one threshold until a handle is moved.
-function pillText(plot, text) {
+function pillText(plot, text, effective) {
   const { groups } = plot.meta;
   const untouched = groups && groups.most - groups.least > 5e-4 && plot.exact;
-  return untouched ? `each its own, ${groups.least.toFixed(2)} to ${groups.most.toFixed(2)}` : text;
+  if (untouched) return `each its own, ${groups.least.toFixed(2)} to ${groups.most.toFixed(2)}`;
+  return effective === null ? text : `${text} → ${effective}`;
 }
 
 function paintNotes(plot, geometry) {
@@ -29,7 +40,8 @@ function paintNotes(plot, geometry) {
   const strip = geometry.strips[0];
   const [below, above] = saturatedCounts(plot);
   const total = counted(meta.n);
-  const high = geometry.toPixel(plot.high);
+  const stepped = plot.live.format.stepped && !meta.groups;
+  const high = geometry.toPixel(stepped ? Math.max(plot.high, shown.q.high) : plot.high);
   const low = geometry.toPixel(plot.low);
   if (meta.symmetric) {
     noteBeside(notes.above, `saturated: ${counted(below + above)} of ${total}`, high, 1, geometry, strip, true);
@@ -39,7 +51,7 @@ function paintNotes(plot, geometry) {
     noteBeside(notes.below, `saturated: ${counted(below)} of ${total}`, low, -1, geometry, strip, meta.limits.low < 0);
   }
   const mirrored = meta.symmetric && !meta.one_sided && meta.data.low < 0;
-  const number = position(plot.low, meta.data.absmax);
+  const number = position(plot.low, meta.data.absmax, geometry.warped);
   const offPlot = low < geometry.left;
   put(notes.mirror, offPlot ? `◂ ${number} mirrored` : `${number}`);
   show(notes.mirror, mirrored && low < geometry.right - 60);
@@ -113,6 +125,9 @@ function paintControls(plot) {
   const log = model.get("log_counts");
   view.counts.forEach((button, i) => button.setAttribute("aria-pressed", String((i === 0) === log)));
   show(view.toggle, Boolean(meta) && !meta.one_by_one);
+  const logAxis = model.get("log_axis");
+  view.axes.forEach((button, i) => button.setAttribute("aria-pressed", String((i === 1) === logAxis)));
+  show(view.axis, Boolean(meta) && meta.kind !== "own_range"); // magnitudes are logarithmic always
   const range = meta && meta.axis;
   const whole = range && range[1] - range[0];
   const zoomed = geometry && whole && (Math.abs(geometry.range[0] - range[0]) > 1e-3 * whole || Math.abs(geometry.range[1] - range[1]) > 1e-3 * whole);

@@ -13,14 +13,18 @@ function buildView(el) {
   view.legend = make("div", "wb-plot-legend", bar);
   view.unzoom = make("button", "wb-quiet-button", bar, BUTTON);
   view.unzoom.textContent = "whole range";
-  const toggle = make("div", "wb-segments", bar, { role: "group", "aria-label": "scale of the counts" });
-  view.counts = ["log", "linear"].map((name) => {
-    const button = make("button", "wb-segment", toggle, BUTTON);
-    button.textContent = name;
-    button.title = `counts on a ${name === "log" ? "logarithmic" : "linear"} scale`;
-    return button;
-  });
-  view.toggle = toggle;
+  const segments = (label, names, what) => {
+    const group = make("div", "wb-segments", bar, { role: "group", "aria-label": label });
+    const buttons = names.map((name) => {
+      const button = make("button", "wb-segment", group, BUTTON);
+      button.textContent = name;
+      button.title = `${what} on a ${name.startsWith("log") ? "logarithmic" : "linear"} scale`;
+      return button;
+    });
+    return [group, buttons];
+  };
+  [view.axis, view.axes] = segments("value axis", ["linear axis", "log axis"], "values");
+  [view.toggle, view.counts] = segments("scale of the counts", ["log", "linear"], "counts");
   view.stage = make("div", "wb-plot-stage", root);
   view.figure = make("div", "wb-plot-figure", view.stage);
   view.canvas = make("canvas", "wb-plot-canvas", view.stage, { "aria-hidden": "true" });
@@ -33,16 +37,19 @@ function buildView(el) {
   return view;
 }
 
-const LEGEND = [["float", "float values"], ["quantized", "quantized"], ["mse", "MSE"], ["rounding", "rounding"], ["clipping", "clipping"], ["kl", "KL divergence"]];
+const LEGEND = [["band", "pruned to 0"], ["float", "float values"], ["quantized", "quantized"], ["mse", "MSE"], ["rounding", "rounding"], ["clipping", "clipping"], ["kl", "KL divergence"]];
 
 function writeLegend(plot) {
   const { legend } = plot.view;
-  const entries = { handles: LEGEND, float: LEGEND.slice(0, 1), own_range: [] }[plot.meta.kind];
+  const { meta } = plot;
+  const entries = { handles: LEGEND, levels: LEGEND.slice(0, 3), float: LEGEND.slice(0, 2), own_range: [] }[meta.kind];
   legend.replaceChildren();
-  const undrawn = plot.live && (plot.live.tableOnly || plot.meta.format.fine) ? "quantized" : "";
-  for (const [key, words] of entries.filter(([name]) => name !== undrawn)) {
+  const undrawn = [];
+  if (plot.live && (plot.live.tableOnly || meta.format.fine)) undrawn.push("quantized");
+  if (!(meta.zero_band > 0) || meta.groups) undrawn.push("band");
+  for (const [key, words] of entries.filter(([name]) => !undrawn.includes(name))) {
     const item = make("span", "wb-legend-item", legend);
-    make("i", `wb-line wb-line-${key}`, item);
+    make("i", key === "band" ? "wb-swatch wb-swatch-flushed" : `wb-line wb-line-${key}`, item);
     item.append(words);
   }
   for (const band of plot.meta.bands || []) {
@@ -116,11 +123,13 @@ function render({ model, el, host, signal }) {
     applySubject(plot, actions);
     repaint();
   });
-  model.on("change:log_counts", () => paintControls(plot));
-  view.counts.forEach((button, i) => button.addEventListener("click", () => {
-    model.set("log_counts", i === 0);
-    model.save_changes();
-  }));
+  for (const [name, buttons, pressed] of [["log_counts", view.counts, 0], ["log_axis", view.axes, 1]]) {
+    model.on(`change:${name}`, () => paintControls(plot));
+    buttons.forEach((button, i) => button.addEventListener("click", () => {
+      model.set(name, i === pressed);
+      model.save_changes();
+    }));
+  }
   view.unzoom.addEventListener("click", () => model.send({ type: "unzoom" }));
 
   const theme = new MutationObserver(() => {
@@ -207,14 +216,14 @@ function applySubject(plot, actions) {
   letGo(plot);
   const before = plot.meta && plot.live ? { low: plot.low, high: plot.high } : null;
   plot.meta = meta;
-  plot.live = meta.kind === "handles" ? makeLive(meta, readArrays(meta.arrays, plot.model.get("data"))) : null;
+  plot.live = meta.kind === "handles" || meta.kind === "levels" ? makeLive(meta, readArrays(meta.arrays, plot.model.get("data"))) : null;
   plot.binWidth = meta.bin_width;
   plot.changed = null;
   plot.sent = Math.max(plot.sent, meta.heard);
-  plot.settled = plot.exact = meta.error ? numbersOf(meta.error) : meta.kind === "float" ? NO_ERROR : null;
+  plot.settled = plot.exact = meta.error ? numbersOf(meta.error) : meta.untouched ? NO_ERROR : null;
   if (plot.live) {
     [plot.low, plot.high] = [meta.range.low, meta.range.high];
-    if (sameTensor && before && sameQuantizer(plot, before)) [plot.low, plot.high] = [before.low, before.high];
+    if (sameTensor && before && meta.kind === "handles" && sameQuantizer(plot, before)) [plot.low, plot.high] = [before.low, before.high];
     plot.committed = { low: plot.low, high: plot.high };
   }
   put(plot.view.title, meta.title);
@@ -237,9 +246,9 @@ function letGo(plot) {
 
 // Whether the range that was let go gives the very quantizer that Python now shows: then the handle stays where it is.
 function sameQuantizer(plot, range) {
-  if (plot.meta.groups) return Math.abs(range.high - plot.meta.range.high) < 1e-5;
+  if (plot.meta.groups || plot.live.format.rule === "unknown") return Math.abs(range.high - plot.meta.range.high) < 1e-5;
   const q = quantizerFor(plot.live, range.low, range.high);
-  return q.scale === Math.fround(plot.meta.scale) && (plot.meta.format.family !== "integer" || q.zero === plot.meta.zero_point);
+  return q.scale === Math.fround(plot.meta.scale) && q.zero === plot.meta.zero_point;
 }
 
 function numbersOf(error) {
@@ -267,8 +276,8 @@ function tell(plot, live) {
   const root = plot.view.root;
   const { interval, ...metrics } = plot.shown.metrics;
   const detail = {
-    metrics, low: plot.low, high: plot.high, live, n: plot.meta.n, interval: live ? null : interval || null,
-    n_levels: plot.meta.format ? plot.meta.format.n_levels * (plot.meta.groups ? plot.meta.groups.n : 1) : null,
+    metrics, low: plot.low, high: plot.high, live, n: plot.meta.n, interval: live ? null : interval || null, n_samples: live ? 0 : plot.meta.n_samples,
+    n_levels: plot.meta.format && plot.meta.format.n_levels ? plot.meta.format.n_levels * (plot.meta.groups ? plot.meta.groups.n : 1) : null,
   };
   (root.closest(".workbench-app") || root).dispatchEvent(new CustomEvent("workbench-live", { detail, bubbles: true }));
 }

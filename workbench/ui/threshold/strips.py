@@ -6,6 +6,7 @@ import numpy as np
 
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.ui.charts.distribution import Strips
+from workbench.ui.charts.value_axis import LINEAR, ValueAxis
 from workbench.ui.threshold.bins import distinct_values
 from workbench.ui.threshold.curves import Curves
 from workbench.ui.threshold.groups import Groups
@@ -17,11 +18,25 @@ PADDING = 0.03
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def strips_of(subject: Subject, source: "Distribution | Groups", curves: Curves | None) -> Strips:
-    """The count strip, and the error strips where there are curves."""
+ROOM = 0.02  # at both sides of a logarithmic axis, where 3 % of the values are next to nothing
+SMALL_SHARE = 0.002  # of the values that are not 0 may lie in the part of a logarithmic axis that is linear
+DECADES = (2, 6)  # fewest and most between the largest value and that part
+
+
+def strips_of(
+    subject: Subject, source: "Distribution | Groups", curves: Curves | None, *, log_axis: bool = False
+) -> Strips:
+    """The count strip, and the error strips where there are curves; on a linear value axis or a logarithmic one."""
     few = curves is not None and draws_one_by_one(source)
-    low, high = axis_of(subject, source, curves is not None, few)
-    edges = np.linspace(low, high, N_SHOWN_BINS + 1)
+    low, high = axis_of(subject, source, curves is not None, few, 0.0 if log_axis else PADDING)
+    axis = LINEAR
+    if log_axis:
+        axis = ValueAxis(smallest_shown(source, max(abs(low), abs(high))))
+        wider = axis.values(with_room(axis.places(np.array([low, high]))))
+        low, high = (float(v) for v in np.clip(wider, -LARGEST, LARGEST))
+    ends = axis.places(np.array([low, high]))
+    edges = axis.values(np.linspace(ends[0], ends[1], N_SHOWN_BINS + 1))
+    edges[[0, -1]] = low, high
     strips = Strips(
         edges,
         np.maximum(counts_between(source, edges), 0.0),
@@ -31,6 +46,7 @@ def strips_of(subject: Subject, source: "Distribution | Groups", curves: Curves 
         n_zeros=source.n_zeros,
         one_by_one=few,
         ruler=14 if few else 9,
+        axis=axis,
     )
     if curves is None:
         return strips
@@ -46,6 +62,24 @@ def strips_of(subject: Subject, source: "Distribution | Groups", curves: Curves 
     )
 
 
+def with_room(ends: np.ndarray) -> np.ndarray:
+    """Both ends of a logarithmic axis, a little further out."""
+    room = ROOM * (ends[1] - ends[0])
+    return ends + np.array([-room, room])
+
+
+def smallest_shown(source: "Distribution | Groups", largest: float) -> float:
+    """A power of ten below which few of the magnitudes lie."""
+    decade = np.floor(np.log10(largest))
+    magnitudes = 10.0 ** np.clip(decade - np.arange(DECADES[0], DECADES[1] + 1), -37, 38)
+    edges = np.concatenate([[-2 * largest], -magnitudes, magnitudes[::-1], [2 * largest]])
+    counts = counts_between(source, np.clip(edges, -LARGEST, LARGEST))
+    n = magnitudes.size
+    within = np.array([counts[1 + i : 2 * n - i].sum() for i in range(n)]) - source.n_zeros
+    few = within <= SMALL_SHARE * max(source.count - source.n_zeros, 1.0)
+    return float(magnitudes[int(np.argmax(few)) if few.any() else -1])
+
+
 def draws_one_by_one(source: "Distribution | Groups") -> bool:
     """Whether the values are few and known one by one."""
     if isinstance(source, Groups) or not 0 < source.count < FEW:
@@ -53,8 +87,10 @@ def draws_one_by_one(source: "Distribution | Groups") -> bool:
     return distinct_values(source) is not None
 
 
-def axis_of(subject: Subject, source: "Distribution | Groups", handled: bool, few: bool) -> tuple[float, float]:
-    """The value axis: the data, 0, and every place that a handle can be moved to; a little room at both sides."""
+def axis_of(
+    subject: Subject, source: "Distribution | Groups", handled: bool, few: bool, padding: float
+) -> tuple[float, float]:
+    """The value axis: the data, 0, and every place that a handle can be moved to; `padding` of it more on each side."""
     low, high = (source.low, source.high) if source.count else (-1.0, 1.0)
     if handled:
         low, high = min(low, 0.0), max(high, 0.0)
@@ -68,7 +104,7 @@ def axis_of(subject: Subject, source: "Distribution | Groups", handled: bool, fe
             low = -high * 1.15  # all levels are to be seen, also those that no value needs
     if low == high:
         low, high = low - 1.0, high + 1.0
-    room = PADDING * (high - low)
+    room = padding * (high - low)
     return max(low - room, -LARGEST), min(high + room, LARGEST)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.error import QuantizationError
-from workbench.numerics.formats.format import Format
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.numerics.statistics.sorted_sums import SortedSums
+from workbench.ui.threshold.following import unit_end
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +24,10 @@ class Subject:
     nothing is quantized and there is no handle. symmetric: one mirrored handle, or two.
     error: exact figures of the present choice. reference: the same for min-max, which the live sentence compares with.
     marks: title of a method -> the range it would choose; for grouped tensors in units of each group's own maximum.
-    low, high: the chosen range where it is known; else the quantizer's end levels are taken (grouped: ignored).
-    quantity: what the value axis measures, "activation" or "weight".
+    low, high: the chosen range where it is known, floats, or (groups,) where grouped; else it is read from the scales,
+    which is not the same where scales go in steps.
+    quantity: what the value axis measures, "activation" or "weight". n_samples: how many samples `error` was measured
+    on; 0 where it is read off all values.
     """
 
     title: str
@@ -37,9 +39,10 @@ class Subject:
     error: QuantizationError | None = None
     marks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reference: QuantizationError | None = None
-    low: float | None = None
-    high: float | None = None
+    low: float | np.ndarray | None = None
+    high: float | np.ndarray | None = None
     quantity: str = "value"
+    n_samples: int = 0
 
     def __post_init__(self) -> None:
         if self.distribution is None and self.array is None:
@@ -49,8 +52,9 @@ class Subject:
 
     @property
     def grouped(self) -> bool:
-        """Whether channels or blocks have their own scales."""
-        return self.quantizer is not None and self.quantizer.axis is not None
+        """Whether channels or blocks have their own scales. Blocks that find theirs in the data (MX) are no groups."""
+        q = self.quantizer
+        return q is not None and q.axis is not None and q.format.has_scale
 
     @functools.cached_property
     def values(self) -> Distribution:
@@ -73,30 +77,26 @@ class Subject:
     def span(self) -> tuple[float, float]:
         """The present range (low, high) of one group: as chosen, else read from scale and zero point."""
         quantizer = self.quantizer
-        if self.low is not None and self.high is not None:
-            largest = max(abs(self.low), abs(self.high))
-            return (self._mirror(largest), largest) if self.mirrored else (self.low, self.high)
+        if self.low is not None and self.high is not None and not np.ndim(self.high):
+            low, high = float(self.low), float(self.high)
+            largest = max(abs(low), abs(high))
+            return (self._mirror(largest), largest) if self.mirrored else (low, high)
         if quantizer is None or not quantizer.format.has_scale:
             return self.values.low, self.values.high
         scale = float(np.max(quantizer.scale))
         if self.mirrored:
-            largest = scale * unit_end(quantizer.format, self.one_sided)
+            largest = max(abs(quantizer.low), abs(quantizer.high))
+            if isinstance(quantizer.format, IntegerFormat):
+                largest = scale * unit_end(quantizer.format, self.one_sided)
             return self._mirror(largest), largest
         assert isinstance(quantizer.format, IntegerFormat)
         zero_point = int(np.max(quantizer.zero_point))
         return scale * (quantizer.format.qmin - zero_point), scale * (quantizer.format.qmax - zero_point)
 
+    @property
+    def zero_band(self) -> float:
+        """Magnitudes up to this one become 0 first."""
+        return 0.0 if self.quantizer is None else self.quantizer.zero_band
+
     def _mirror(self, high: float) -> float:
         return 0.0 if self.one_sided else -high
-
-
-def unit_end(format: Format, one_sided: bool) -> float:
-    """The level at scale 1 that a mirrored threshold goes to."""
-    if not isinstance(format, IntegerFormat):
-        return format.largest
-    return float(format.qmax - middle_code(format, one_sided))
-
-
-def middle_code(format: Format, one_sided: bool) -> int:
-    """The zero point of a mirrored range: 0 for signed codes and for values that are never negative."""
-    return 0 if format.signed or one_sided or not isinstance(format, IntegerFormat) else (format.qmax + 1) // 2

@@ -17,7 +17,11 @@ from workbench.ui.threshold.subject import Subject
 
 Bound = float | np.ndarray
 HERE = Path(__file__).parent
-SCRIPTS = ("live.js", "words.js", "geometry.js", "overlay.js", "handles.js", "marks.js", "paint.js", "plot.js")
+FIGURES = ("numbers.js", "levels.js", "moments.js", "draws.js", "fine.js", "divergence.js", "live.js")  # without a page
+SCRIPTS = (
+    *FIGURES,
+    *("words.js", "geometry.js", "ruler.js", "overlay.js", "few.js", "handles.js", "marks.js", "paint.js", "plot.js"),
+)
 NOTHING = Strips(np.array([-1.0, 1.0]), np.array([0.0]), -1.0, 1.0)
 
 
@@ -31,7 +35,8 @@ class ThresholdPlot(anywidget.AnyWidget):
 
     `show(subject)` draws; while a handle moves the browser computes all figures itself and dispatches
     "workbench-live"; Python hears once, when the handle is let go (`on_commit`), or when a method's mark is clicked
-    (`on_adopt`). One plotly FigureWidget is composed in and kept.
+    (`on_adopt`). One plotly FigureWidget is composed in and kept. log_counts, log_axis: whether counts and values stand
+    on logarithmic axes, whatever tensor is shown.
     """
 
     _esm = joined(*SCRIPTS)
@@ -40,14 +45,17 @@ class ThresholdPlot(anywidget.AnyWidget):
     subject = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes(b"").tag(sync=True)
     log_counts = traitlets.Bool(True).tag(sync=True)
+    log_axis = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, subject: Subject | None = None, **traits: Any) -> None:
         self._payload: Payload | None = None
         self._commits: list[Callable[[Bound, Bound], None]] = []
         self._adopts: list[Callable[[str], None]] = []
         self._heard = 0
+        self._held: float | None = None
         self._lock = threading.RLock()  # a cell and a callback (another thread) may show at the same time
-        first = payload_of(subject) if subject is not None else None
+        log_axis = bool(traits.get("log_axis", False))
+        first = payload_of(subject, log_axis=log_axis) if subject is not None else None
         chart: Chart = first.chart if first is not None else NOTHING
         log_counts = bool(traits.get("log_counts", True))
         self._drawn, self._chart = drawn(chart, log_counts), chart
@@ -59,7 +67,7 @@ class ThresholdPlot(anywidget.AnyWidget):
     def show(self, subject: Subject) -> None:
         """Draw a tensor in place of the one before. Numbers in `subject.error` replace the live ones."""
         with self._lock:
-            payload = payload_of(subject, self._payload)
+            payload = payload_of(subject, self._payload, log_axis=self.log_axis, held=self._held)
             self._redraw(payload.chart)
             self._publish(payload)
 
@@ -88,6 +96,12 @@ class ThresholdPlot(anywidget.AnyWidget):
             with self._lock:
                 self._redraw(self._chart)
 
+    @traitlets.observe("log_axis")
+    def _stretch(self, change: Any) -> None:
+        if self.figure is not None and self._payload is not None:
+            with self._lock:
+                self.show(self._payload.subject)
+
     def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         """Messages of the browser: hello, commit, adopt, unzoom."""
         kind = content.get("type")
@@ -112,4 +126,5 @@ class ThresholdPlot(anywidget.AnyWidget):
         payload = self._payload
         if payload is None or not isinstance(payload.source, Groups):
             return low, high
+        self._held = high
         return payload.source.range_at(high, payload.subject.mirrored, payload.subject.one_sided)

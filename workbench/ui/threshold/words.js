@@ -22,8 +22,10 @@ function counted(n) {
   return Math.round(n).toLocaleString("en-US");
 }
 
-// A threshold: digits for one step of a key (1/1024 of the largest magnitude), the same wherever the handle is.
-function position(x, absmax) {
+// A threshold: digits for one step of a key (1/1024 of the largest magnitude), the same wherever the handle is; on a
+// logarithmic axis three digits, as its steps are ratios.
+function position(x, absmax, logarithmic = false) {
+  if (logarithmic) return readable(x);
   const decimals = Math.round(-Math.log10(absmax / 1024));
   const text = decimals > 7 || absmax >= 1e6 ? x.toExponential(3).replace("e+", "e") : x.toFixed(clamp(decimals, 0, 7));
   return Number(text) === 0 ? text.replace("-", "") : text.replaceAll("-", MINUS);
@@ -39,32 +41,65 @@ function stepWords(ratio) {
   const change = ratio > 1 ? ratio - 1 : 1 / ratio - 1;
   if (change < 5e-4) return "";
   const word = ratio > 1 ? "finer" : "coarser";
-  return change >= 2 ? `${(change + 1).toPrecision(2)} times ${word}` : `${percent(change)} % ${word}`;
+  return change >= 0.95 ? `${Number((change + 1).toPrecision(2))} times ${word}` : `${percent(change)} % ${word}`;
 }
 
 // The live sentence as pieces [text, is it a figure].
 function sentenceOf(meta, live, shown) {
-  if (meta.kind === "float") return [[`${capital(meta.words)}.`, false]];
+  if (meta.kind === "float") return floatSentence(meta, shown);
   if (meta.kind === "own_range") return ownRangeSentence(meta);
+  if (meta.kind === "levels") return levelsSentence(meta, live, shown);
   const metrics = shown.metrics;
   const cut = Math.round(metrics.saturated_fraction * meta.n);
   const where = meta.groups && meta.groups.n > 1 ? ` in ${counted(meta.groups.n)} ${meta.groups.name}s` : "";
-  const finer = stepWords(wholeStep(meta, live) / shown.q.scale);
-  const pieces = [];
-  if (cut > 0 && !finer) {
-    pieces.push(["This is min–max; as its zero point is rounded, ", false], [counted(cut), true], [` of ${counted(meta.n)} values${where} lie just outside. `, false]);
-    return pieces;
+  const change = stepChange(meta, live, shown, cut);
+  const rest = [...worstWords(meta, live, shown), ...prunedWords(meta, shown)];
+  if (!change && cut > 0) return [["This is min–max; ", false], [counted(cut), true], [` of ${counted(meta.n)} values${where} lie just outside${endWords(live)}. `, false], ...rest];
+  if (!change) return [["Nothing is cut off: this is min–max. Drag the line to trade range for finer steps.", false], ...rest];
+  const begin = cut > 0 ? [["You cut off ", false], [counted(cut), true], [` of ${counted(meta.n)} values${where}; `, false]] : [["Nothing is cut off; ", false]];
+  return [...begin, ...change, [". ", false], ...errorWords(meta, metrics, cut), ...rest];
+}
+
+// What a threshold does to the steps, against min-max; null where nothing.
+function stepChange(meta, live, shown, cut) {
+  const { format } = live;
+  if (meta.groups && format.stepped) {
+    if (Math.abs(meta.whole.high - shown.ratio) < 5e-4) return null;
+    return [[`each ${meta.groups.name}'s scale goes in steps of its own`, false]];
   }
-  if (cut > 0) {
-    pieces.push(["You cut off ", false], [counted(cut), true], [` of ${counted(meta.n)} values${where}`, false]);
-    pieces.push(["; every step of the rest is ", false], [finer, true], [". ", false]);
-  } else if (finer) {
-    pieces.push(["Nothing is cut off; every step is ", false], [finer, true], [" than with min–max. ", false]);
-  } else {
-    pieces.push(["Nothing is cut off: this is min–max. Drag the line to trade range for finer steps.", false]);
-    return pieces.concat(worstWords(meta, live, shown));
+  const whole = quantizerFor(live, meta.whole.low, meta.whole.high);
+  if (format.rule === "sixteenth_octave") {
+    const words = stepWords(whole.high / shown.q.high).replace("finer", "lower").replace("coarser", "higher");
+    return words ? [["all levels are ", false], [words, true], [" than with min–max, their ratios stay", false]] : null;
   }
-  return pieces.concat(errorWords(meta, metrics, cut), worstWords(meta, live, shown));
+  const finer = stepWords(whole.scale / shown.q.scale);
+  if (!finer) return null;
+  return cut > 0 ? [["every step of the rest is ", false], [finer, true]] : [["every step is ", false], [finer, true], [" than with min–max", false]];
+}
+
+function endWords(live) {
+  if (live.format.rule === "affine") return ", as its zero point is rounded";
+  return live.format.stepped ? ", as its scale goes in steps" : "";
+}
+
+function levelsSentence(meta, live, shown) {
+  const { n_levels, bits } = live.format;
+  const used = shown.metrics.levels_used;
+  const pieces = [[`${capital(meta.words)}: `, false], [counted(n_levels), true], [` levels, codes of ${bits} bit${bits > 1 ? "s" : ""}. `, false]];
+  if (used !== null && used < n_levels) pieces.push(["Only ", false], [counted(used), true], [" of them are used. ", false]);
+  return pieces.concat(prunedWords(meta, shown));
+}
+
+function floatSentence(meta, shown) {
+  const { mse, zeroed_fraction: zeroed } = shown.metrics;
+  if (!(meta.zero_band > 0) || mse === undefined || !meta.words.endsWith(" become 0")) return [[`${capital(meta.words)}.`, false], ...prunedWords(meta, shown)];
+  return [[`${capital(meta.words)}: `, false], [`${percent(zeroed)} %`, true], [" of the values.", false]];
+}
+
+function prunedWords(meta, shown) {
+  const { mse, zeroed_fraction: zeroed } = shown.metrics;
+  if (!(meta.zero_band > 0) || mse === undefined) return [];
+  return [[` Pruned up to ${readable(meta.zero_band)}: `, false], [`${percent(zeroed)} %`, true], [" become 0.", false]];
 }
 
 // Of a few values: which one changed most.
@@ -80,7 +115,8 @@ function worstWords(meta, live, shown) {
 }
 
 function errorWords(meta, metrics, cut) {
-  if (!meta.reference || !(meta.reference.mse > 0)) return [];
+  if (!meta.reference || !(meta.reference.mse > 0) || !Number.isFinite(meta.reference.mse)) return [];
+  if (metrics.mse === Infinity) return [["Values that overflow make the error infinite.", false]];
   const ratio = metrics.mse / meta.reference.mse;
   if (Math.abs(ratio - 1) < 5e-4) return [["Error is that of min–max.", false]];
   if (ratio < 1) return [["Error fell ", false], [`${percent(1 - ratio)} %`, true], [" against min–max.", false]];
@@ -90,16 +126,12 @@ function errorWords(meta, metrics, cut) {
   return [["Error rose ", false], [more, true], [` against min–max${why}.`, false]];
 }
 
-// The step of the min-max range; tabulated formats: the scale.
-function wholeStep(meta, live) {
-  return quantizerFor(live, meta.whole.low, meta.whole.high).scale;
-}
-
 function ownRangeSentence(meta) {
   const count = Object.fromEntries(meta.bands.map((band) => [band.name, Math.round(band.count)]));
   const pieces = [[`${meta.format.title}: ${meta.words}. `, false]];
   const lost = count["flushed to zero"];
   if (count.overflow > 0) pieces.push([counted(count.overflow), true], [` of ${counted(meta.n)} values overflow to infinity`, false]);
+  else if (count.saturated > 0) pieces.push([counted(count.saturated), true], [` of ${counted(meta.n)} values saturate`, false]);
   else pieces.push(["No value overflows", false]);
   if (lost > 0) pieces.push([", ", false], [counted(lost), true], [" are too small and become 0", false]);
   else pieces.push([", none is too small", false]);

@@ -5,4 +5,6 @@ from workbench.workflow.export.onnx_fp16 import ONNX_FP16
 from workbench.workflow.export.onnx_qdq import ONNX_QDQ
 from workbench.workflow.export.target import Target
 
-TARGETS: Catalogue[Target] = Catalogue("export target", {target.name: target for target in (ONNX_QDQ, ONNX_FP16)})
+TARGETS: Catalogue[Target] = Catalogue(
+    "export target", {target.name: target for target in (ONNX_QDQ, ONNX_FP16)}, key_of=lambda t: t.name
+)

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
 from workbench.workflow.data import Batches
 from workbench.workflow.export.fp16_graph import to_float16
@@ -15,23 +16,48 @@ from workbench.workflow.export.selfcheck import check_file, deployed_error
 from workbench.workflow.export.target import SelfCheck, Target
 from workbench.workflow.recipe import Recipe
 
+LARGEST = np.float32(np.finfo(np.float16).max)
+
 
 def refusals(model: Model, recipe: Recipe) -> tuple[str, ...]:
-    """This target converts the whole graph: every entry must be fp16, and every weight must have one."""
+    """This target converts the whole graph: every entry must be fp16, and every weight must have one.
+
+    Weights are stored, so that they may be rounded in any mode and pruned; what lies beyond +-65504 is stored as that.
+    Activations are rounded by the operators: to nearest even, to infinity beyond the largest number.
+    """
+    weights = weight_names(model)
     others = [name for name, choice in recipe.items() if choice.format != "fp16"]
-    missing = [name for name in weight_names(model) if name not in recipe]
+    missing = [name for name in weights if name not in recipe]
     way_out = "choose fp16 for the network, or export to onnx_qdq, which mixes formats"
     return tuple(
         [f"Tensor {name!r} is {recipe[name].format}; {way_out}." for name in others]
         + [f"Weight {name!r} stays float32; {way_out}." for name in missing]
+        + [
+            f"Activation {name!r}: float16 operators round to nearest even, overflow to infinity and have no zero "
+            "band; nearest is fp16 as it comes."
+            for name, choice in recipe.items()
+            if choice.format == "fp16" and name not in weights and _is_varied(choice)
+        ]
     )
+
+
+def _is_varied(choice: TensorChoice) -> bool:
+    """Whether values may become others than by the conversion to float16 (IEEE's overflow to nearest is infinity)."""
+    format = choice.variation
+    return format.rounding != "nearest_even" or format.overflow == "saturate" or choice.zero_band > 0
 
 
 def write(model: Model, recipe: Recipe, path: Path) -> tuple[Notice, ...]:
     """The folded graph converted; deterministic."""
-    proto, notices = to_float16(model.proto())
+    varied = [name for name in weight_names(model) if _is_varied(recipe[name])]
+    proto, notices = to_float16(model.proto(), replacements={name: _stored(model, recipe, name) for name in varied})
     path.write_bytes(proto.SerializeToString(deterministic=True))
     return notices
+
+
+def _stored(model: Model, recipe: Recipe, name: str) -> np.ndarray:
+    """float32 values of a weight in the file, all of them numbers of float16."""
+    return np.clip(recipe[name].quantizer.fake_quantize(model.tensors[name].array()), -LARGEST, LARGEST)
 
 
 def check(model: Model, recipe: Recipe, path: Path, batches: Batches | None) -> SelfCheck:
@@ -42,9 +68,7 @@ def check(model: Model, recipe: Recipe, path: Path, batches: Batches | None) -> 
     check_file(path)
     stored = {tensor.name: tensor for tensor in onnx.load(str(path)).graph.initializer}
     for name in weight_names(model):
-        expected = recipe[name].quantizer.fake_quantize(model.tensors[name].array())
-        limit = np.float32(np.finfo(np.float16).max)
-        expected = np.clip(expected, -limit, limit)
+        expected = _stored(model, recipe, name)
         found = numpy_helper.to_array(stored[name]) if name in stored else None
         if found is None or not np.array_equal(found.astype(np.float32), expected, equal_nan=True):
             raise WorkbenchError(f"weight {name!r} in the written file is not the recipe's; nothing was kept")

@@ -36,6 +36,12 @@ class GraphEditor:
         self.remove_constant(name)
         self._first.extend(nodes)
 
+    def set_constant(self, name: str, tensor: onnx.TensorProto) -> None:
+        """Put another value of the same shape and type under the name of the initializer `name`."""
+        self.remove_constant(name)
+        tensor.name = name
+        self.graph.initializer.append(tensor)
+
     def remove_constant(self, name: str) -> None:
         """Take the initializer `name` out."""
         position = next(i for i, tensor in enumerate(self.graph.initializer) if tensor.name == name)

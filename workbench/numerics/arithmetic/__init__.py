@@ -1,0 +1,5 @@
+"""The arithmetic of quantized inference made visible: small pure functions in float64 and whole numbers.
+
+They show every step that a kernel takes (codes, accumulators, shifts, saturation), for lessons, explanations and target
+profiles. Nothing here is tuned for speed; what a network is simulated with are `formats` and `quantizer`.
+"""
