@@ -159,15 +159,7 @@ class ChoiceBook:
             entry = self._known.get(key)
         if entry is not None and all(a is b for a, b in zip(entry[0], made_of, strict=True)):
             return entry[1]
-        try:
-            choice = choose_tensor(self._model, calibration, name, format=format, method=method, **options)
-        except WorkbenchError:
-            raise
-        except Exception as error:
-            raise WorkbenchError(
-                f"clipping method {method!r} failed on tensor {name!r} as {format} ({type(error).__name__}: {error}); "
-                "a method takes (distribution, format, *, symmetric=None) and returns a wb.ClipRange"
-            ) from error
+        choice = choose_tensor(self._model, calibration, name, format=format, method=method, **options)
         with self._lock:
             self._known[key] = (made_of, choice)
         return choice

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.numerics.formats.format import Format, Step
+from workbench.numerics.formats.format import Format
+from workbench.numerics.formats.untabulated import UntabulatedFormat
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlockFormat(Format):
+class BlockFormat(UntabulatedFormat):
     """Blocks of `block` neighbours; each value is an element of `element` times the block's 2^e.
 
     e = floor(log2(largest magnitude of the block)) - floor(log2(largest element)), kept in -127..127; larger elements
@@ -21,7 +22,6 @@ class BlockFormat(Format):
     element: Format
     block: int = 32
     signed: bool = True
-    step: Step = "fixed"
     family: str = "shared_exponent"
 
     @property
@@ -31,26 +31,6 @@ class BlockFormat(Format):
     @property
     def bits_with_scale(self) -> float:
         return self.bits + 8 / self.block
-
-    @property
-    def has_nan(self) -> bool:
-        return True
-
-    @property
-    def largest(self) -> float:
-        """Of an element under the largest scale, as far as float32 goes."""
-        return float(np.finfo(np.float32).max)
-
-    @property
-    def storage(self) -> np.dtype:
-        """Codes and scales of blocks do not fit one array of codes: `encode` returns the values themselves."""
-        return np.dtype(np.float32)
-
-    def unit_levels(self, zero_point: int = 0) -> None:
-        return None
-
-    def unit_boundaries(self, zero_point: int = 0) -> None:
-        return None
 
     def block_scales(self, rows: np.ndarray) -> np.ndarray:
         """float32 (groups, blocks): the scale of each block of rows float32 (groups, n), 1 where all are 0."""
@@ -77,9 +57,3 @@ class BlockFormat(Format):
         whole = np.isfinite(self._in_blocks(rows)).all(axis=2, keepdims=True)
         blocks = np.where(whole, blocks, np.float32(np.nan))
         return blocks.reshape(rows.shape[0], -1)[:, : rows.shape[1]].reshape(values.shape).astype(np.float32)
-
-    def encode_unit(self, values: np.ndarray, zero_point: np.ndarray | int = 0) -> np.ndarray:
-        return self.round_unit(values)
-
-    def decode_unit(self, codes: np.ndarray, zero_point: np.ndarray | int = 0) -> np.ndarray:
-        return codes
