@@ -9,14 +9,14 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 export PYTHON
 
-.PHONY: help lab test test-full bench lint format clean
+.PHONY: help lab test test-full bench tables lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make lab        open the quick-start notebook in JupyterLab"
 	@echo "make test       format, lint, types and tests; what must pass"
 	@echo "make test-full  the same with the slow sweeps"
-	@echo "make bench      the benchmarks, with their printed ratios"
+	@echo "make bench      speed and memory beside other tools, one table; make tables  README's other tables"
 	@echo "make lint       format, lint and types alone;  make format  to mend what can be mended"
 	@echo "make clean      remove the environment, caches and what tests left behind"
 
@@ -55,7 +55,11 @@ test test-full: $(VENV)/ready-to-test
 	WORKBENCH_BROWSER="$$(cat $(VENV)/browser)" $(VENV_PYTHON) -m pytest $(SELECTION) $(PYTEST_ARGS)
 
 bench: $(VENV)/ready-to-test
-	$(VENV_PYTHON) -m pytest tests/benchmarks -m "" $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest tests/benchmarks/speed -m "" $(PYTEST_ARGS)
+
+# What formats do to real networks: nothing is timed, and the folder that WORKBENCH_TEST_ASSETS names is needed.
+tables: $(VENV)/ready-to-test
+	$(VENV_PYTHON) -m pytest tests/benchmarks/tables -m "" $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info test-artifacts .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

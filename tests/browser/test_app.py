@@ -261,14 +261,15 @@ def test_results_arrive_and_the_drag_goes_on_while_a_cell_runs(open_notebook):
     notebook = open_app(open_notebook)
     show_activation(notebook)
     notebook.page.wait_for_timeout(1500)  # the panels have said hello
-    notebook.keep_busy(6)
+    started = time.monotonic()
+    notebook.keep_busy(8)
     seen = notebook.drag("Upper threshold", -120, seconds=1.5)
     print("busy:", seen)
     assert len(seen.values["mse"]) >= DIFFERENT
     notebook.page.wait_for_function(
         "() => document.querySelector('[data-metric=output_change_db]').dataset.value !== ''", timeout=4_000
     )
-    assert notebook.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
+    assert time.monotonic() - started < 8  # the cell still sleeps; its status follows the panels' messages, too
     notebook.wait_idle()
     no_trouble(notebook)
 

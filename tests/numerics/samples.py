@@ -67,6 +67,37 @@ def awkward(rng: np.random.Generator) -> np.ndarray:
     return kinds[rng.integers(len(kinds))]().astype(np.float32)
 
 
+def few_values(rng: np.random.Generator) -> np.ndarray:
+    """float32: up to 256 different values, repeated: pixels, grids, clusters, any magnitude, subnormals."""
+    n = int(rng.choice([1, 2, 3, 17, 100, 256]))
+    pixels = np.arange(256.0)
+    kinds = (
+        lambda: pixels,
+        lambda: pixels / 255,
+        lambda: (pixels / 255 - 0.485) / 0.229,
+        lambda: rng.normal(size=n) * 10.0 ** rng.uniform(-20, 20),
+        lambda: 10.0 ** rng.uniform(-3, 3) * (1 + rng.normal(size=n) * 10.0 ** rng.uniform(-7, -2)),
+        lambda: (np.arange(n) - n // 2) * 10.0 ** rng.uniform(-3, 3) / 3,
+        lambda: rng.integers(-20, 20, n) * 1.4e-45 * 10.0 ** rng.integers(0, 6),
+    )
+    values = kinds[rng.integers(len(kinds))]().astype(np.float32)
+    return np.repeat(values, rng.integers(1, 2000 if rng.random() < 0.5 else 3, values.size))
+
+
+def random_case(seed: int) -> tuple[np.ndarray, Quantizer]:
+    """Half of them few values, the others spread; formats, thresholds and zero points in turn."""
+    rng = np.random.default_rng(seed)
+    kind = ["gaussian", "laplace", "relu", "student", "uniform", "relu6", "negative"][seed // 2 % 7]
+    values = few_values(rng) if seed % 2 else data(kind, 1000, seed) * np.float32(10.0 ** rng.uniform(-5, 5))
+    largest = max(float(np.abs(values).max()), 1e-37)
+    name = str(rng.choice(["int8", "uint8", "int4", "fp8_e4m3", "int16", "nf4", "log2_4", "int8_narrow"]))
+    threshold = largest * (1.0 if rng.random() < 0.3 else float(rng.uniform(0.03, 1.3)))
+    if FORMATS[name].affine and rng.random() < 0.5:
+        low, high = (min(max(float(end), -threshold), threshold) for end in (values.min(), values.max()))
+        return values, Quantizer.covering(name, min(low, 0), max(high, 0), symmetric=False)
+    return values, Quantizer.covering(name, -threshold, threshold, symmetric=True)
+
+
 def member(name: str) -> Format:
     """A format of the catalogue; k-means gets levels fitted to nothing in particular."""
     format = FORMATS[name]

@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import workbench
 from workbench.numerics.compiled import compiled
@@ -90,3 +93,59 @@ heavy = {"numba", "onnx", "onnxruntime", "ipywidgets", "plotly", "anywidget"} & 
 assert not heavy, heavy
 """
     run(script, PACKAGE.parent)
+
+
+WARM_UP = """
+import importlib, pkgutil
+import workbench.numerics
+from workbench.numerics.warming import warm_up
+warm_up()
+for module in pkgutil.walk_packages(workbench.numerics.__path__, "workbench.numerics."):
+    for kernel in vars(importlib.import_module(module.name)).values():
+        if hasattr(kernel, "is_ready") and kernel.__module__ == module.name:
+            print(kernel.__name__, kernel.is_ready())
+"""
+
+
+def test_warming_up_leaves_no_kernel_to_compile():
+    ready = dict(line.split() for line in run(WARM_UP, PACKAGE.parent).splitlines())
+    assert len(ready) > 15 and set(ready.values()) == {"True"}, ready
+
+
+def test_arrays_that_cannot_be_written_to_and_integers_compile_nothing_new():
+    @compiled("float32[:] float64 float64[:]!")
+    def scaled(values, factor, out):
+        for i in range(values.size):
+            out[i] = values[i] * factor
+
+    values, out = np.arange(3, dtype=np.float32), np.zeros(3)
+    locked = values.copy()
+    locked.setflags(write=False)
+    for array, factor in ((values, 2.0), (locked, 2), (locked, np.float32(2)), (values, np.int32(2))):
+        scaled(array, factor, out)
+        assert out.tolist() == [0, 2, 4]
+    for wrong in (np.arange(6, dtype=np.float32)[::2], np.arange(3), np.zeros((3, 1), np.float32)):
+        with pytest.raises(TypeError, match="No matching definition"):
+            scaled(wrong, 2.0, out)
+    out.setflags(write=False)
+    with pytest.raises(TypeError, match="No matching definition"):
+        scaled(values, 2.0, out)
+
+
+def test_threads_that_call_a_kernel_first_wait_for_one_compilation(monkeypatch):
+    made = []
+
+    def slowly(function, kinds, *, cache):
+        made.append(kinds)
+        time.sleep(0.1)
+        return function
+
+    monkeypatch.setattr("workbench.numerics.compiled._dispatcher", slowly)
+
+    @compiled("float64")
+    def doubled(value):
+        return 2 * value
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(doubled, range(4))) == [0, 2, 4, 6]
+    assert made == [("float64",)] and doubled.is_ready()

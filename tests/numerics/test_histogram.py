@@ -1,5 +1,9 @@
 """`Histogram`: bit-identical whatever the batches, exact between its rows, and back from its arrays."""
 
+import functools
+import operator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,3 +104,86 @@ def test_arrays_that_are_no_histogram_are_refused(change):
             arrays[name] = arrays[name][:-1]
     with pytest.raises(WorkbenchError, match="histogram"):
         Histogram.from_arrays(arrays)
+
+
+def brute_extremes(values: np.ndarray, largest: bool) -> list[tuple[float, int, int]]:
+    """(value, sample, place) of the 16 most extreme finite values (samples, n)."""
+    samples, places = np.nonzero(np.isfinite(values))
+    found = values[samples, places]
+    order = np.lexsort([places, samples, -found if largest else found])[:16]
+    return list(zip(found[order].tolist(), samples[order].tolist(), places[order].tolist(), strict=True))
+
+
+def extremes_of(histogram: Histogram, largest: bool) -> list[tuple[float, int, int]]:
+    ends = histogram.samples.largest if largest else histogram.samples.smallest
+    return list(zip(ends.values.tolist(), ends.samples.tolist(), ends.places.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "relu", "few", "ascending", "special", "long"])
+def test_extremes_are_those_of_brute_force_whatever_the_batches(kind):
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((12, 3000)).astype(np.float32)
+    match kind:
+        case "relu":
+            values = np.maximum(values, 0)
+        case "few":
+            values = np.rint(values)  # many values are equal: the first of them count
+        case "ascending":
+            values = np.sort(values, axis=None).reshape(values.shape)
+        case "special":
+            values[rng.random(values.shape) < 0.2] = np.nan
+            values[rng.random(values.shape) < 0.1] = np.inf
+            values[5] = -np.inf
+        case "long":
+            values = rng.standard_normal((2, 300_000)).astype(np.float32)  # each is taken in several blocks
+    expected = {largest: brute_extremes(values, largest) for largest in (True, False)}
+    for size in (1, 5, 12):
+        builder = HistogramBuilder()
+        for start in range(0, len(values), size):
+            builder.add(values[start : start + size], len(values[start : start + size]))
+        parts = [HistogramBuilder(), HistogramBuilder()]
+        for part, rows in zip(parts, np.split(values, [len(values) // 2]), strict=True):
+            part.add(rows, len(rows))
+        for histogram in (builder.histogram(), parts[0].histogram() + parts[1].histogram()):
+            for largest in (True, False):
+                assert extremes_of(histogram, largest) == expected[largest]
+            assert histogram.samples.largest.shape == values.shape[1:]
+
+
+def test_places_of_samples_of_different_shapes_stay_flat():
+    builder = HistogramBuilder()
+    builder.add(np.arange(12, dtype=np.float32).reshape(1, 3, 4), 1)
+    assert builder.histogram().samples.largest.coordinates(0) == (2, 3)
+    builder.add(np.full((1, 5), 20, np.float32), 1)
+    ends = builder.histogram().samples.largest
+    assert (ends.shape, ends.coordinates(0), ends.coordinates(5)) == ((), (0,), (11,))
+
+
+def test_a_row_that_is_full_is_carried_over():
+    values = np.repeat(np.float32([1.2345678, -3.0, 0.0]), [1_000_001, 255, 256])
+    histogram = Histogram.of(values)
+    cells = histogram.cells(np.array([-1.0, 1.0], np.float32))
+    assert cells.count.tolist() == [255, 256, 1_000_001]
+    x = float(np.float32(1.2345678))
+    assert cells.total[2] == pytest.approx(1_000_001 * x, rel=1e-15)
+    assert cells.square[2] == pytest.approx(1_000_001 * x * x, rel=1e-15)
+    halves = Histogram.of(values[:500_000]) + Histogram.of(values[500_000:])
+    assert state(halves) == state(histogram)
+
+
+def test_counting_does_not_depend_on_what_waits():
+    values = [data("student", n, seed=n) for n in (5, 1000, 70_000, 3, 200_000)]
+    whole = state(Histogram.of(np.concatenate(values)))
+    for waiting in (0, 64, 1 << 17):
+        builder = HistogramBuilder(waiting)
+        for part in values:
+            builder.add(part)
+            builder.histogram()  # looking on the way changes nothing
+        assert state(builder.histogram()) == whole
+
+
+def test_workers_of_their_own_add_up_to_the_same():
+    values = data("laplace", 400_000).reshape(40, -1)
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(pool.map(Histogram.of, np.array_split(values, 7)))
+    assert state(functools.reduce(operator.add, parts)) == state(Histogram.of(values))

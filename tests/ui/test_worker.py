@@ -14,11 +14,11 @@ class Listener:
         self.worker = Worker(
             lambda generation, value: self.values.append((generation.topic, value)),
             lambda job, error: self.errors.append((job.generation.topic, error)),
-            lambda job, share: self.running.append((None if job is None else job.generation.topic, share)),
+            self.running.append,
         )
 
-    def submit(self, topic, compute, urgency=5, what="working"):
-        return self.worker.submit(Request(topic, compute, what, urgency))
+    def submit(self, topic, compute, urgency=5, what="working", idle=False):
+        return self.worker.submit(Request(topic, compute, what, urgency, idle))
 
 
 @pytest.fixture
@@ -94,14 +94,50 @@ def test_urgent_work_runs_inside_long_work(listener):
 def test_partial_values_and_progress(listener):
     def compute(turn):
         for i in range(3):
-            turn.report(i + 1, 3)
+            turn.report(i + 1, 3, "two of three" if i == 1 else "")
             turn.publish(i)
 
     listener.submit("calibration", compute)
     assert listener.worker.wait(10)
     assert [value for _, value in listener.values] == [0, 1, 2]
-    assert [share for topic, share in listener.running if topic] == [None, 1 / 3, 2 / 3, 1.0]
-    assert listener.running[-1] == (None, None)
+    assert [doing.share for doing in listener.running[:-1]] == [None, 1 / 3, 2 / 3, 1.0]
+    assert [doing.words for doing in listener.running[:-1]] == ["", "", "two of three", ""]
+    assert listener.running[-1] is None
+
+
+def test_nobody_waits_for_work_ahead_of_time(listener):
+    gate, started = threading.Event(), threading.Event()
+
+    def ahead(turn):
+        started.set()
+        while not gate.is_set():
+            if turn.cancelled():
+                raise Cancelled
+        return "ahead"
+
+    listener.submit("curves", ahead, urgency=9, idle=True)
+    started.wait(10)
+    assert listener.worker.wait(10) and listener.worker.busy
+    listener.submit("figure", lambda turn: "urgent")
+    assert listener.worker.wait(10) and listener.values == [("figure", "urgent")]
+    assert not listener.worker.wait(0.05, idle=True)
+    gate.set()
+    assert listener.worker.wait(10, idle=True)
+    assert listener.values == [("figure", "urgent"), ("curves", "ahead")] and not listener.worker.busy
+
+
+def test_before_work_ahead_of_time_nothing_is_said_to_run(listener):
+    gate, finished = threading.Event(), threading.Event()
+
+    def urgent(turn):
+        listener.submit("curves", lambda turn: gate.wait(10), what="", idle=True)
+        finished.set()
+
+    listener.submit("figure", urgent)
+    assert finished.wait(10) and listener.worker.wait(10)
+    assert listener.running[1] is None  # before the work ahead of time began
+    gate.set()
+    assert listener.worker.wait(10, idle=True)
 
 
 def test_an_error_is_told_and_the_thread_lives_on(listener):

@@ -9,7 +9,9 @@ from tests.workflow.small_models import images, small_cnn
 from workbench.messages import WorkbenchError
 from workbench.models.segments import Cancelled
 from workbench.numerics.statistics.histogram import Histogram
-from workbench.workflow.calibrate import Calibration, calibrate, observed_tensors
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.calibration import Calibration
+from workbench.workflow.memory import memory_needed, observed_tensors
 from workbench.workflow.opening import load
 
 
@@ -100,8 +102,8 @@ def test_calibrations_of_different_models_do_not_merge(small_calibration, tmp_pa
 def test_progress_snapshots_and_cancelling(small):
     seen = []
 
-    def on_batch(done, total, snapshot):
-        seen.append((done, total, snapshot().n_samples))
+    def on_batch(progress, snapshot):
+        seen.append((progress.done, progress.total, snapshot().n_samples))
 
     calibrate(small, images(70), on_batch=on_batch)
     assert seen == [(1, 3, 32), (2, 3, 64), (3, 3, 70)]
@@ -112,3 +114,50 @@ def test_progress_snapshots_and_cancelling(small):
 def test_a_progress_bar_shows(small, capsys):
     calibrate(small, images(8), progress=True)
     assert "calibrating" in capsys.readouterr().err
+
+
+def test_extremes_name_the_sample_the_channel_and_the_position(small, tmp_path):
+    x = images(70)
+    x[41, 1, 2, 3], x[7, 0, 5, 6] = 50.0, -60.0
+    for calibration in (calibrate(small, x), calibrate(small, x[:30]) + calibrate(small, x[30:])):
+        seen = Calibration.load(calibration.save(tmp_path / "a.npz"))["image"].samples
+        assert (seen.largest.values[0], seen.largest.samples[0], seen.largest.coordinates(0)) == (50.0, 41, (1, 2, 3))
+        assert (seen.smallest.values[0], seen.smallest.samples[0], seen.smallest.coordinates(0)) == (-60, 7, (0, 5, 6))
+        assert len(seen.largest) == len(seen.smallest) == 16
+
+
+def test_samples_that_are_set_aside(small):
+    x = images(40)
+    x[[3, 17]] *= 100
+    without = calibrate(small, x, leave_out=[3, 17])
+    assert without == calibrate(small, np.delete(x, [3, 17], axis=0)) and without.n_samples == 38
+    whole = calibrate(small, x)
+    makers = set(whole["image"].samples.largest.samples)
+    assert makers <= {3, 17}
+    assert not makers & set(without["image"].samples.largest.samples)
+    assert without["image"].samples.largest.samples.max() > 17  # the others keep their numbers
+    with pytest.raises(WorkbenchError, match="sample 40 cannot be left out"):
+        calibrate(small, x, leave_out=[40])
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 6_000_000, 9_000_000])
+def test_little_memory_means_groups_of_tensors_and_the_same_counts(small, small_calibration, memory_bytes):
+    seen = []
+    needed = memory_needed(small, images(64), memory_bytes=memory_bytes)
+    assert len(needed.groups) > 1 and "passes through the data" in str(needed)
+    assert sum(needed.groups, ()) == observed_tensors(small)
+    limited = calibrate(
+        small, images(64), memory_bytes=memory_bytes, on_batch=lambda progress, _: seen.append(progress)
+    )
+    assert limited == small_calibration and list(limited) == list(small_calibration)
+    assert seen[-1].done == seen[-1].total == len(seen) and seen[-1].group == len(needed.groups)
+    assert f"pass 1 of {len(needed.groups)}, 1 of {len(seen)} batches" in str(seen[0]) and "left" in str(seen[0])
+
+
+def test_memory_needed_does_not_grow_with_the_data(small):
+    few, many = memory_needed(small, images(32)), memory_needed(small, images(320))
+    assert few == many and few.batch_size == 32
+    image, relu = 2 * 64 * 4, 6 * 64 * 4
+    assert few.values >= 32 * (image + relu)
+    assert few.total == few.network + few.values + few.counting + few.kept
+    assert str(few).startswith("about ") and "batches of 32" in str(few)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from workbench.numerics.errors.sums import ErrorSums
-from workbench.workflow.comparison import answer_axis, answers, output_divergence, wilson_interval
+from workbench.workflow.comparison import (
+    answer_axis,
+    answers,
+    output_divergence,
+    output_error,
+    sqnr_standard_error,
+    top_agreement,
+    wilson_interval,
+)
 
 
 def test_error_sums_are_those_of_the_whole_not_the_mean_of_batches():
@@ -64,3 +72,52 @@ def test_wilson_interval_of_a_known_case():
     low, high = wilson_interval(0.9, 100)
     assert (low, high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert wilson_interval(1.0, 10)[1] == pytest.approx(1.0) and wilson_interval(0.5, 0) == (0.0, 1.0)
+
+
+def test_agreement_of_the_first_five():
+    rng = np.random.default_rng(2)
+    f, q = rng.normal(size=(2, 200, 12)).astype(np.float32)
+    q += f
+    expected = np.mean([f[i].argmax() in np.argsort(-q[i], kind="stable")[:5] for i in range(200)])
+    assert top_agreement(f, q) == output_error(f, q).agreement_top5 == expected
+    assert top_agreement(f, q, 1) == (f.argmax(1) == q.argmax(1)).mean() < expected < 1
+    assert top_agreement(f[:, :5], q[:, :5]) is None and top_agreement(f[:, 0], q[:, 0]) is None
+
+
+def test_of_equal_values_the_first_ones_count():
+    f, q = np.zeros((2, 8), np.float32), np.zeros((2, 8), np.float32)
+    f[0, 4], f[1, 5] = 1, 1
+    assert top_agreement(f, q) == 0.5
+    pixels = np.moveaxis(np.stack([f, f], axis=-1), 1, 2)  # (2, 2, 8): two answers a sample
+    assert top_agreement(pixels, np.zeros_like(pixels)) == 0.5
+
+
+def test_the_standard_error_is_that_of_resampling():
+    rng = np.random.default_rng(3)
+    f = rng.normal(size=(200, 10)).astype(np.float32) * rng.lognormal(0, 0.5, size=(200, 1)).astype(np.float32)
+    q = f + rng.normal(size=f.shape).astype(np.float32) * rng.lognormal(-3, 0.7, size=(200, 1)).astype(np.float32)
+    found = sqnr_standard_error(f, q)
+    draws = []
+    for _ in range(2000):
+        pick = rng.integers(200, size=200)
+        d = (f - q)[pick].astype(np.float64)
+        draws.append(10 * np.log10((f[pick].astype(np.float64) ** 2).sum() / (d**2).sum()))
+    assert found == pytest.approx(np.std(draws), rel=0.1) and found == output_error(f, q).sqnr_error_db
+    assert sqnr_standard_error(f[:1], q[:1]) is None and sqnr_standard_error(f, f) is None
+    assert sqnr_standard_error(f, np.full_like(f, np.inf)) is None
+
+
+def test_the_interval_of_the_agreement_counts_samples_not_positions():
+    rng = np.random.default_rng(4)
+    f, q = rng.normal(size=(2, 30, 50, 4)).astype(np.float32)
+    error = output_error(f, q)
+    assert error.agreement_interval == wilson_interval(error.agreement, 30)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_divergence_of_an_output_that_is_not_finite_is_unknown(value):
+    f = np.random.default_rng(0).standard_normal((4, 10)).astype(np.float32)
+    q = f.copy()
+    q[2, 3] = value
+    assert output_divergence(f, q) is None
+    assert output_divergence(f, f) == 0.0

@@ -124,3 +124,37 @@ def test_nothing_pickled_is_read(model, tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(WorkbenchError, match=r"x\.npy"):
         as_batches(model, tmp_path / "x.npy")
+
+
+def test_samples_keep_their_numbers_when_others_are_left_out(model):
+    batches = as_batches(model, images(70))
+    some = batches.without([0, 33, 69])
+    assert some.n_samples == 67 and list(some.sample_numbers) == [n for n in range(70) if n not in (0, 33, 69)]
+    np.testing.assert_array_equal(fed(some), np.delete(images(70), [0, 33, 69], axis=0))
+    numbered = [(len(feeds["image"]), list(numbers)) for feeds, numbers in some.recut(20).numbered()]
+    assert [n for n, _ in numbered] == [20, 20, 20, 7]
+    assert sum((numbers for _, numbers in numbered), []) == list(some.sample_numbers)
+    assert batches.without([]) is batches and some.without([1]).n_samples == 66
+    assert list(some.first(32).sample_numbers) == list(range(1, 33))
+    with pytest.raises(WorkbenchError, match="sample 70 cannot be left out"):
+        batches.without([70])
+    with pytest.raises(WorkbenchError, match="needs at least 1"):
+        batches.without(range(70))
+
+
+def test_of_feeds_the_whole_one_is_left_out(model):
+    feeds = [{"image": images(3, seed)} for seed in range(3)]
+    some = as_batches(model, feeds).without([4])
+    assert list(some.sample_numbers) == [0, 1, 2, 6, 7, 8] and some.n_batches == 2
+    assert [list(numbers) for _, numbers in some.numbered()] == [[0, 1, 2], [6, 7, 8]]
+    assert "2 more samples are left out" in some.notices[-1].sentence
+    with pytest.raises(WorkbenchError, match="no sample would be left"):
+        as_batches(model, feeds).without(range(9))
+    assert as_batches(model, feeds).recut(2).n_batches == 3
+
+
+def test_a_fixed_batch_is_never_recut(fixed):
+    batches = as_batches(fixed, images(8))
+    assert batches.recut(2) is batches and not batches.can_be_recut
+    some = batches.without([1])
+    assert list(some.sample_numbers) == [0, 2, 3, 4] and "3 of 7 samples" in some.notices[-1].sentence

@@ -1,14 +1,18 @@
 """Cuts a network into segments: where the workbench must be able to change a value between two sessions."""
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from onnx import NodeProto
 
 from workbench.models.network import Network
 from workbench.models.protos import names_read
 
+BIASED = ("Conv", "ConvTranspose", "Gemm")  # operators with a bias as third input
+FOLDED = ("Add", "Sub", "Mul", "Div", "BatchNormalization")  # may be fused into the Conv before them
 RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
 
 
@@ -28,6 +32,28 @@ class Segment:
     constants: tuple[str, ...]
     made: frozenset[str]
     inner: frozenset[str]
+
+    @cached_property
+    def biases(self) -> frozenset[str]:
+        """Constants that can be handed over in each run as well: kernels read them as they are, nothing is folded.
+
+        Those are the biases of Conv, ConvTranspose and Gemm that nothing else reads, unless arithmetic with another
+        constant follows, into which onnxruntime may fold them.
+        """
+        reads = Counter(name for node in self.nodes for name in names_read(node))
+        fixed = set(self.constants)
+        folding = {
+            name
+            for node in self.nodes
+            if node.op_type in FOLDED and any(other in fixed for other in node.input)
+            for name in node.input
+        }
+        return frozenset(
+            node.input[2]
+            for node in self.nodes
+            if node.op_type in BIASED and len(node.input) > 2 and node.input[2] in fixed
+            if reads[node.input[2]] == 1 and not folding.intersection(node.output)
+        )
 
 
 def plan_segments(network: Network, *, starts: Container[int], cut: Container[str]) -> tuple[Segment, ...]:

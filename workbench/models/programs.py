@@ -7,11 +7,12 @@ from functools import cached_property
 from threading import Lock
 
 from workbench.models.network import Network
-from workbench.models.planning import Segment, split
+from workbench.models.planning import Segment, described, split
 from workbench.models.sessions import Sessions
 
-REMEMBERED = 32  # programs of one chain
+REMEMBERED = 256  # programs of one chain
 PARTITIONS = 4  # ways of splitting one segment
+RESTS = 4  # joined ends of the network
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,55 @@ class Programs:
         self._network, self._segments, self._sessions = network, segments, sessions
         self._lock = Lock()
         self._known: OrderedDict[object, Program] = OrderedDict()
+        self._rests: OrderedDict[int, Segment] = OrderedDict()
         self._parts: dict[int, OrderedDict[frozenset[str], tuple[Segment, ...]]] = {}
 
-    def get(self, start: int, wanted: tuple[str, ...], transformed: Iterable[str]) -> Program:
-        """The program from segment `start` on that computes `wanted` and lets `transformed` be changed on the way."""
-        changed = frozenset(wanted).union(transformed)
-        key = (start, wanted, changed)
+    def get(
+        self, start: int, stop: int, wanted: tuple[str, ...], transformed: Iterable[str], joined: int | None = None
+    ) -> Program:
+        """The program of segments `start` to `stop` that computes `wanted` and lets `transformed` be changed.
+
+        joined: from there on the segments are one, as far as none of `transformed` is made there.
+        """
+        changed = frozenset(transformed)
+        key = (start, stop, wanted, changed, joined)
         with self._lock:
             if key not in self._known:
-                self._known[key] = self._compiled(start, wanted, changed)
+                self._known[key] = self._compiled(start, stop, wanted, changed, joined)
                 if len(self._known) > REMEMBERED:
                     self._known.popitem(last=False)
             self._known.move_to_end(key)
             return self._known[key]
 
-    def _compiled(self, start: int, wanted: tuple[str, ...], changed: frozenset[str]) -> Program:
+    def _compiled(
+        self, start: int, stop: int, wanted: tuple[str, ...], changed: frozenset[str], joined: int | None
+    ) -> Program:
         steps: list[Segment] = []
-        for segment in self._segments[start:]:
-            steps.extend(self._split(segment, segment.inner & changed))
+        if joined is not None and stop == len(self._segments):
+            made = (segment.index + 1 for segment in self._segments if segment.made & changed)
+            stop = max(start, joined, *made)
+        for segment in self._segments[start:stop]:
+            # what leaves the segment anyway is computed as an output, and can be kept without a split
+            looked_at = frozenset(wanted).difference(segment.outputs)
+            steps.extend(self._split(segment, segment.inner & (changed | looked_at)))
+        if joined is not None and stop < len(self._segments):
+            steps.append(self._rest(stop))
         return Program(
             tuple(
                 (step, tuple(dict.fromkeys([*step.outputs, *(name for name in wanted if name in step.made)])))
                 for step in steps
             )
         )
+
+    def _rest(self, start: int) -> Segment:
+        """All segments from `start` on as one; the last few are remembered, and their sessions."""
+        if start not in self._rests:
+            nodes = {id(node): node for segment in self._segments[start:] for node in segment.nodes}
+            self._rests[start] = described([list(nodes.values())], self._network, self._network.output_names, start)[0]
+            if len(self._rests) > RESTS:
+                self._sessions.forget([self._rests.popitem(last=False)[1]])
+        self._rests.move_to_end(start)
+        return self._rests[start]
 
     def _split(self, segment: Segment, cut: frozenset[str]) -> tuple[Segment, ...]:
         """The parts of a segment; the same ones for the same cut, so that their sessions are found again."""

@@ -52,7 +52,9 @@ class SegmentChain:
         for segment in self.segments:
             for name in (*segment.inputs, *segment.constants, *segment.inner):
                 self._reader.setdefault(name, segment.index)
-        crossing = {name for segment in self.segments for name in segment.inputs}
+        crossing = {name: segment.index for segment in self.segments for name in segment.inputs}
+        self._needed: dict[int, tuple[str, ...]] = {}
+        self._last_needed = crossing | dict.fromkeys(network.output_names, self.n_segments)
         self.borders: tuple[str, ...] = tuple(
             name
             for segment in self.segments
@@ -81,6 +83,24 @@ class SegmentChain:
             raise WorkbenchError(f"{self._file}: nothing reads tensor {shown(name)}; it is an output of the network")
         return self._reader[name]
 
+    def segment_making(self, name: str) -> int:
+        """Index of the segment that computes a tensor; -1 where it comes from outside (input, initializer).
+
+        Raises WorkbenchError for an unknown name.
+        """
+        self._tensors[name]
+        return self._producer.get(name, -1)
+
+    def needed(self, start: int) -> tuple[str, ...]:
+        """The borders that a run from segment `start` on takes from `values`, in graph order."""
+        if start not in self._needed:
+            self._needed[start] = tuple(
+                name
+                for name in self.borders
+                if self._producer[name] < start and self._last_needed.get(name, -1) >= min(start, self.n_segments)
+            )
+        return self._needed[start]
+
     def run(
         self,
         feeds: Mapping[str, np.ndarray],
@@ -89,7 +109,10 @@ class SegmentChain:
         transforms: Mapping[str, Transform] | None = None,
         keep: Iterable[str] = (),
         start: int = 0,
+        stop: int | None = None,
         values: Mapping[str, np.ndarray] | None = None,
+        joined: int | None = None,
+        observe: Callable[[str, np.ndarray], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> dict[str, np.ndarray]:
         """One batch through the network; returns the graph outputs and the tensors in `keep`.
@@ -97,16 +120,27 @@ class SegmentChain:
         feeds: graph input -> array. weights: initializer -> replacement of the same shape; an array that was used
         before finds its session again, so never write into one. transforms: activation or graph input -> function
         that gives what its readers see, same shape and type; outputs and kept tensors stay as they were computed.
-        keep: observed tensors cost nothing; any other splits its segment, after which sums may be rounded in another
-        order. start, values: leave out the segments before `start`; `values` holds what an earlier run kept of
-        `borders`. cancelled: asked before each segment.
+        keep: observed tensors and borders cost nothing; any other splits its segment, after which sums may be rounded
+        in another order. start, values: leave out the segments before `start`; `values` holds at least `needed(start)`
+        of an earlier run. stop: leave out the segments from there on, and the graph outputs that they compute.
+        joined: run the segments from there on as one, where nothing in them is changed; sums in it could be rounded in
+        another order. observe: called with each tensor of `keep` as soon as it is there, instead of returning them: no
+        more of them is held than the network itself holds. cancelled: asked before each segment.
         Raises WorkbenchError for names, shapes and types that do not fit, and Cancelled.
         """
         weights, transforms, values = dict(weights or {}), dict(transforms or {}), values or {}
-        wanted = tuple(dict.fromkeys([*self._network.output_names, *keep]))
+        stop = self.n_segments if stop is None else stop
+        outputs_made = (name for name in self._network.output_names if self._producer.get(name, -1) < stop)
+        returned, looked_at = tuple(outputs_made), dict.fromkeys(keep)
+        wanted = tuple(dict.fromkeys([*returned, *looked_at]))
         self._check(weights, transforms, wanted, start)
-        program = self._programs.get(start, wanted, transforms)
+        program = self._programs.get(start, stop, wanted, transforms, joined)
         result = self._given(wanted, feeds, weights, values, start)
+        if observe is not None:
+            for name in looked_at.keys() & result.keys():
+                observe(name, result[name])
+        else:
+            returned = wanted
         raw: dict[str, np.ndarray] = {}
         seen: dict[str, np.ndarray] = {}
         for number, (step, outputs) in enumerate(program.steps):
@@ -121,12 +155,14 @@ class SegmentChain:
             for name, array in zip(outputs, self._compute(step, weights, outputs, inputs), strict=True):
                 if name in program.last_reader:
                     raw[name] = array
-                if name in wanted:
+                if name in returned:
                     result[name] = array
+                if observe is not None and name in looked_at:
+                    observe(name, array)
             for name in step.inputs:
                 if program.last_reader[name] == number:
                     seen.pop(name, None)
-        return {name: result[name] for name in wanted}
+        return {name: result[name] for name in returned}
 
     def _compute(
         self,
@@ -139,7 +175,7 @@ class SegmentChain:
             return []
         session = self._sessions.get(segment, weights, outputs, inputs)
         try:
-            return list(session.run(outputs, inputs))
+            return list(session.run(outputs, {**inputs, **self._sessions.biases(segment, weights)}))
         except Exception as error:  # onnxruntime's exceptions share no base class
             given = ", ".join(f"{shown(name)} {np.shape(array)}" for name, array in inputs.items())
             reason = " ".join(str(error).split())[:300]

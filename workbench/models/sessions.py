@@ -1,7 +1,7 @@
 """onnxruntime sessions of segments: built when first needed, the last few variants of each kept."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from threading import RLock
 
 import numpy as np
@@ -64,23 +64,33 @@ class Sessions:
         """The session of one segment with some constants replaced; the same arrays give the same session.
 
         weights: replacements, recognised by identity. outputs: names to compute. feeds: this run's inputs; they tell
-        the types that shape inference does not know.
+        the types that shape inference does not know. Replaced biases are no part of the session: see `biases`.
         """
-        replaced = [(name, weights[name]) for name in segment.constants if name in weights]
-        key = (tuple((name, id(array)) for name, array in replaced), outputs)
-        plain = ((), segment.outputs)  # the float network is always needed again
+        fed = tuple(name for name in segment.constants if name in weights and name in segment.biases)
+        replaced = [(name, weights[name]) for name in segment.constants if name in weights and name not in fed]
+        key = (tuple((name, id(array)) for name, array in replaced), fed, outputs)
+        plain = ((), (), segment.outputs)  # the float network is always needed again
         with self._lock:
             kept = self._kept.setdefault(segment, OrderedDict())
             if key in kept:
                 kept.move_to_end(key)
                 return kept[key][0]
-            model = segment_model(self._network, segment, dict(replaced), outputs, feeds)
+            model = segment_model(self._network, segment, dict(replaced), fed, outputs, feeds)
             session = open_session(model, f"the part of the network around {shown(segment.nodes[0].name)}")
             self.n_built += 1
             kept[key] = (session, replaced)  # holding the arrays keeps their identities unique
             if len(kept) > VARIANTS:
                 del kept[next(old for old in kept if old != plain)]
             return session
+
+    def biases(self, segment: Segment, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Replacements that are handed to the segment's session as inputs, so that no session is built for them."""
+        constants = self._network.constants
+        return {
+            name: np.asarray(weights[name]).astype(constants[name].dtype, copy=False)
+            for name in segment.biases
+            if name in weights
+        }
 
     def forget(self, segments: Iterable[Segment]) -> None:
         """Drop the sessions of segments that will not come again."""
@@ -93,10 +103,11 @@ def segment_model(
     network: Network,
     segment: Segment,
     replaced: Mapping[str, np.ndarray],
+    fed: Collection[str],
     outputs: tuple[str, ...],
     feeds: Mapping[str, np.ndarray],
 ) -> ModelProto:
-    """One segment as a model of its own, with the shapes that the whole graph knows."""
+    """One segment as a model of its own, with the shapes that the whole graph knows. fed: constants as inputs."""
     header = network.header
     model = ModelProto(ir_version=header.ir_version, opset_import=header.opset_import, functions=header.functions)
     model.graph.name = f"segment {segment.index}"
@@ -118,6 +129,10 @@ def segment_model(
     )
     for name in segment.constants:
         constant = network.constants[name]
+        if name in fed:
+            element = helper.np_dtype_to_tensor_dtype(constant.dtype)
+            model.graph.input.append(helper.make_tensor_value_info(name, element, constant.shape))
+            continue
         array = np.asarray(replaced.get(name, constant)).astype(constant.dtype, copy=False)
         model.graph.initializer.append(to_tensor(array, name))
     return model

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,14 +134,25 @@ class Quantizer:
         zero_point = int(np.asarray(self.zero_point)[index])
         return Quantizer(self.format, self.scale[index], zero_point, zero_band=self.zero_band)
 
+    @property
+    def _scale_of_row(self) -> np.ndarray:
+        """Scale, to be multiplied with one row of levels for each group: (groups, 1), or () for one group."""
+        return self.scale[:, None] if self.scale.ndim else self.scale
+
+    def _by_zero_point(self, table: Callable[[int], np.ndarray | None]) -> np.ndarray | None:
+        """A table of the format for the zero point of each group: (groups, n), or (n,) for one group."""
+        if not self.scale.ndim:
+            return table(int(self.zero_point))
+        points, of_group = np.unique(self.zero_point, return_inverse=True)
+        tables = [table(int(point)) for point in points]
+        known = [one for one in tables if one is not None]
+        return np.stack(known)[of_group] if known else None
+
     @functools.cached_property
     def levels(self) -> np.ndarray | None:
         """float32 (n,) ascending: what each code decodes to; (groups, n) where grouped; None for fp32 and blocks."""
-        if self.scale.ndim:
-            groups = [self.group(i).levels for i in range(self.n_groups)]
-            return None if groups[0] is None else np.stack([g for g in groups if g is not None])
-        unit = self.format.unit_levels(int(self.zero_point))
-        return None if unit is None else unit * self.scale
+        unit = self._by_zero_point(self.format.unit_levels)
+        return None if unit is None else unit * self._scale_of_row
 
     @functools.cached_property
     def boundaries(self) -> np.ndarray | None:
@@ -149,18 +161,15 @@ class Quantizer:
         Ascending, but not strictly under a zero band: levels within the band are never reached. Under stochastic
         rounding the boundaries part the inputs by the level that is more likely.
         """
-        if self.scale.ndim:
-            groups = [self.group(i).boundaries for i in range(self.n_groups)]
-            return None if groups[0] is None else np.stack([g for g in groups if g is not None])
-        unit, levels = self.format.unit_boundaries(int(self.zero_point)), self.levels
+        unit, levels = self._by_zero_point(self.format.unit_boundaries), self.levels
         if unit is None or levels is None:
             return None
         if not self.format.has_scale:
             boundaries = unit
         elif self.format.to_nearest or self.format.stochastic:
-            boundaries = boundaries_at(unit, self.scale)
+            boundaries = boundaries_at(unit, self._scale_of_row)
         else:
-            boundaries = boundaries_between(levels, self.format.rounding, np.ones(unit.size, bool))
+            boundaries = boundaries_between(levels, self.format.rounding, np.ones(unit.shape[-1], bool))
         if not self.zero_band:
             return boundaries
         band = np.float32(self.zero_band)

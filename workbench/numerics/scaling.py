@@ -1,8 +1,11 @@
 """From a clip range to scale and zero point, and from unit boundaries to the boundaries at a scale."""
 
+from typing import Any
+
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.numerics.compiled import compiled
 from workbench.numerics.formats.format import Format
 from workbench.numerics.formats.integer import IntegerFormat
 
@@ -63,30 +66,46 @@ def _limited(scale: np.ndarray, largest_unit: np.ndarray | float, *, powers_of_t
 STEPS = 4  # of the last place, between a product and the boundary that the division gives, almost always
 
 
-def boundaries_at(unit_boundaries: np.ndarray, scale: np.float32 | np.ndarray) -> np.ndarray:
+@compiled("float32[:,:] float32[:] float32[:,:]!")
+def _walk(unit: Any, scale: Any, found: Any) -> None:
+    """Fill `found` as `boundaries_at` says, all (groups, n) and scale (groups,); NaN where STEPS were not enough."""
+    down = np.float32(-np.inf)
+    up = np.float32(np.inf)
+    for g in range(found.shape[0]):
+        s = scale[g]
+        for i in range(found.shape[1]):
+            u = unit[g, i]
+            x = np.float32(np.float64(u) * np.float64(s))
+            for _ in range(STEPS):
+                if not x / s > u:
+                    break
+                x = np.nextafter(x, down)
+            after = np.nextafter(x, up)
+            for _ in range(STEPS):
+                if not after / s <= u:
+                    break
+                x = after
+                after = np.nextafter(x, up)
+            found[g, i] = np.float32(np.nan) if x / s > u or after / s <= u else x
+
+
+def boundaries_at(unit_boundaries: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """float32 (n,): the largest x with float32(x / scale) <= unit_boundary, for each unit boundary.
 
     The kernel divides in float32, so the product alone is not enough: it is moved by single steps of the last place
     until the division agrees. Boundaries next to 0, where quotients are subnormal and many inputs share one, are found
-    by halving. Works for a column of scales too: unit (n,), scale (m, 1) gives (m, n).
+    by halving. Works for groups too: unit (groups, n), scale (groups, 1) gives (groups, n).
     """
-    down, up = np.float32(-np.inf), np.float32(np.inf)
-    with np.errstate(over="ignore"):
-        x = (unit_boundaries.astype(np.float64) * np.asarray(scale, np.float64)).astype(np.float32)
-        unit = np.broadcast_to(unit_boundaries, x.shape)
-        for _ in range(STEPS):
-            if not (too_high := x / scale > unit).any():
-                break
-            x = np.where(too_high, np.nextafter(x, down), x)
-        for _ in range(STEPS):
-            if not (fits := np.nextafter(x, up) / scale <= unit).any():
-                break
-            x = np.where(fits, np.nextafter(x, up), x)
-        wrong = (x / scale > unit) | (np.nextafter(x, up) / scale <= unit)
-        if wrong.any():
-            scales = np.broadcast_to(np.asarray(scale, np.float32), x.shape)
-            x[wrong] = _largest_fitting(unit[wrong], scales[wrong])
-    return x
+    unit = np.ascontiguousarray(unit_boundaries, np.float32)
+    found = np.empty_like(unit)
+    scales = np.ascontiguousarray(scale, np.float32).reshape(-1)
+    _walk(np.atleast_2d(unit), scales, np.atleast_2d(found))
+    wrong = np.isnan(found)
+    if wrong.any():
+        spread = np.broadcast_to(np.asarray(scale, np.float32), found.shape)
+        with np.errstate(over="ignore"):
+            found[wrong] = _largest_fitting(unit[wrong], spread[wrong])
+    return found
 
 
 def _largest_fitting(unit: np.ndarray, scale: np.ndarray) -> np.ndarray:

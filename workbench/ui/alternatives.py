@@ -1,8 +1,10 @@
 """What else a tensor could be: the marks of all methods, the error in every format. Computed by the worker."""
 
+import dataclasses
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +25,8 @@ from workbench.workflow.recipe import Recipe
 
 ALWAYS_SHOWN = ("fp32", "fp16", "bf16", "int8")
 ALWAYS_MARKED = ("least_error", "entropy", "min_max", "percentile")
+LONG = ("least_absolute", "least_power", "alternating", "power_of_two_mse")  # seconds for a large tensor
+Reach = Literal["marked", "quick", "every"]  # the methods on the plot; those of ours but the long ones; all there are
 MOST_SEARCHED_GROUPS = 8  # searches by divergence look at every threshold of every group
 PAUSE = 0.4  # seconds between partial results
 
@@ -72,11 +76,11 @@ class Looking:
             return FormatRow(None, whole=whole, why=f"{format} failed: {type(mistake).__name__}: {mistake}")
 
 
-def details_job(look: Looking, known: TensorDetails | None, turn: Turn, *, all_methods: bool = False) -> TensorDetails:
+def details_job(look: Looking, known: TensorDetails | None, turn: Turn, *, reach: Reach = "marked") -> TensorDetails:
     """The formats that are always in sight, the reference and the marks; what is cheap is published first.
 
     known: what was worked out before; the marks that still hold are kept, so that none vanishes for a moment.
-    all_methods: the marks of every method, otherwise of those in `ALWAYS_MARKED` and the present one.
+    reach: which methods are marked, see `methods_by_cost`.
     """
     choice, source = look.choice, look.source
     if source is None:
@@ -84,30 +88,33 @@ def details_job(look: Looking, known: TensorDetails | None, turn: Turn, *, all_m
     if look.is_activation and needs_samples(choice):
         look.samples.read([look.name], turn.cancelled)
         look.errors.error(look.name, choice, source)
-    sqnr: dict[str, float | None] = {}
-    marks: dict[str, tuple[float, float]] = {}
+    marks: Mapping[str, tuple[float, float]] = {}
     if known is not None and known.tensor == look.name and known.choice is choice and known.source is source:
         marks = {method: span for method, span in known.marks.items() if method in CLIPPING.built_in}
-    refused: dict[str, str] = {}
-    reference: QuantizationError | None = None
     coded = coded_bits(look.model, choice, source) if worth_coding(choice) else None
-
-    def so_far() -> TensorDetails:
-        alternatives = dict(marks), dict(refused), dict(sqnr), reference
-        return TensorDetails(look.name, choice, source, *alternatives, coded, _n_samples(look))
-
+    sqnr: dict[str, float | None] = {}
     for format in ALWAYS_SHOWN:
         if turn.cancelled():
             raise Cancelled
         row = look.in_format(format, whole=False)
         sqnr[format] = None if row.error is None else row.error.sqnr_db
-    reference = _reference(look)
-    turn.publish(so_far())
+    details = TensorDetails(look.name, choice, source, marks, {}, sqnr, _reference(look), coded, _n_samples(look))
+    turn.publish(details)
+    return with_marks(look, details, turn, reach)
+
+
+def with_marks(look: Looking, details: TensorDetails, turn: Turn, reach: Reach) -> TensorDetails:
+    """Details with the marks of more methods; those of every method are published as they come."""
+    choice = details.choice
     if choice is None or not choice.variation.has_scale:
-        return so_far()
-    last = time.monotonic()
-    for method in methods_by_cost(choice, all_methods=all_methods):
-        if method in marks:
+        return details
+    marks, refused, last = dict(details.marks), dict(details.refused), time.monotonic()
+
+    def so_far() -> TensorDetails:
+        return dataclasses.replace(details, marks=dict(marks), refused=dict(refused))
+
+    for method in methods_by_cost(choice, reach):
+        if method in marks or method in refused:
             continue
         if turn.cancelled():
             raise Cancelled
@@ -115,7 +122,7 @@ def details_job(look: Looking, known: TensorDetails | None, turn: Turn, *, all_m
             marks[method] = _mark(look, choice, method)
         except WorkbenchError as refusal:
             refused[method] = str(refusal)
-        if all_methods and time.monotonic() - last > PAUSE:
+        if reach == "every" and time.monotonic() - last > PAUSE:
             turn.publish(so_far())
             last = time.monotonic()
     return so_far()
@@ -126,10 +133,25 @@ def _n_samples(look: Looking) -> int:
     return len(samples) if samples is not None and look.is_activation and needs_samples(look.choice) else 0
 
 
-def methods_by_cost(choice: TensorChoice, *, all_methods: bool) -> list[str]:
-    """Methods to try, the quick ones first; those of the person's own before the searches of other tools."""
-    wanted = [m for m in CLIPPING if all_methods or m in (*ALWAYS_MARKED, choice.method)]
-    return sorted(wanted, key=lambda m: (m not in ALWAYS_MARKED, m.startswith("entropy_"), m in ("alternating",)))
+def methods_by_cost(choice: TensorChoice, reach: Reach) -> list[str]:
+    """Methods to try, the quick ones first; those of the person's own before the searches of other tools.
+
+    "marked": `ALWAYS_MARKED` and the present one. "quick": of the built-in ones all but `LONG` as well. "every": all.
+    """
+    marked = (*ALWAYS_MARKED, choice.method)
+    quick = [m for m in CLIPPING if m in CLIPPING.built_in and m not in LONG]
+    wanted = [m for m in CLIPPING if m in marked or (reach == "quick" and m in quick) or reach == "every"]
+    return sorted(wanted, key=lambda m: (m not in ALWAYS_MARKED, m.startswith("entropy_"), m in LONG))
+
+
+def is_whole(details: TensorDetails | None, reach: Reach) -> bool:
+    """Whether all is known that `details_job` works out."""
+    if details is None or not details.sqnr_db:
+        return False
+    choice = details.choice
+    if choice is None or not choice.variation.has_scale:
+        return True
+    return all(method in details.marks or method in details.refused for method in methods_by_cost(choice, reach))
 
 
 def _mark(look: Looking, choice: TensorChoice, method: str) -> tuple[float, float]:

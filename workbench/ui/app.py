@@ -18,10 +18,8 @@ from workbench.ui.panels.numbers import NumbersPanel
 from workbench.ui.panels.tabs import TabsPanel
 from workbench.ui.panels.tour import TourPanel
 from workbench.ui.running_cell import RunningCell, running_cell
+from workbench.ui.showing import Showing
 from workbench.ui.study import Study
-from workbench.ui.subjects import subject_of
-from workbench.ui.threshold.subject import Subject
-from workbench.ui.threshold.widget import ThresholdPlot
 from workbench.ui.words import method_of_title
 from workbench.workflow.choice import Bound
 from workbench.workflow.opening import load
@@ -55,9 +53,9 @@ class App(ipywidgets.Box):
         _end_earlier(cell)
         opened = model if isinstance(model, Model) else load(model)
         self.study = Study(opened, data, evaluation=evaluation, labels=labels, autosave=autosave)
-        self.study.start()
-        self._cell, self._subject = cell, subject_of(opened, self.study.state)
-        self.plot = ThresholdPlot(self._subject)
+        self.study.start(curves=True)
+        self._cell, self._showing = cell, Showing(self.study)
+        self.plot = self._showing.plot
         tensor = ipywidgets.Box([TabsPanel(self.study), self.plot])
         choice = ipywidgets.Box([ChoicePanel(self.study), NumbersPanel()])
         rooms = {
@@ -99,10 +97,7 @@ class App(ipywidgets.Box):
         parts = ("selected", "layer", "recipe", "calibration", "errors", "details")
         if old is not None and all(getattr(new, part) is getattr(old, part) for part in parts):
             return
-        subject = subject_of(self.study.model, new)
-        if subject is not None and not _same(subject, self._subject):
-            self._subject = subject
-            self.plot.show(subject)
+        self._showing.draw(new)
 
     def _commit(self, low: Bound, high: Bound) -> None:
         self.study.outbox.join()
@@ -117,17 +112,6 @@ class App(ipywidgets.Box):
             self.study.set_method(self.study.state.selected, method_of_title(title))
         except Exception as error:  # as above
             self.study.report_trouble("verb", str(error))
-
-
-def _same(new: Subject, old: Subject | None) -> bool:
-    """Whether two subjects would be drawn alike: all parts are values that do not change."""
-    if old is None:
-        return False
-    same_values = ("caption", "title", "symmetric", "marks", "n_samples")
-    same_things = ("distribution", "array", "quantizer", "error", "reference")
-    return all(getattr(new, field) == getattr(old, field) for field in same_values) and all(
-        getattr(new, field) is getattr(old, field) for field in same_things
-    )
 
 
 def _end_earlier(cell: RunningCell | None) -> None:

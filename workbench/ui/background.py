@@ -11,9 +11,10 @@ from workbench.messages import Notice
 from workbench.models.model import Model
 from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.formats.catalogue import FORMATS
-from workbench.ui.alternatives import Looking, details_job, formats_job
+from workbench.ui.ahead import Ahead, warming, whole_job
+from workbench.ui.alternatives import Looking, Reach, details_job, formats_job, is_whole
 from workbench.ui.autosave import Autosave, Saved
-from workbench.ui.books import ChoiceBook, ErrorBook, source_of
+from workbench.ui.books import ChoiceBook, ErrorBook, Source, source_of
 from workbench.ui.core import Core
 from workbench.ui.history import changed_tensors
 from workbench.ui.jobs import (
@@ -25,8 +26,10 @@ from workbench.ui.jobs import (
     errors_job,
     layer_tensors,
 )
+from workbench.ui.prepared import PreparedBook
 from workbench.ui.sampled import SampleBook
 from workbench.ui.state import FormatTable, State, TensorDetails
+from workbench.ui.subjects import is_heavy
 from workbench.ui.worker import Request
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
@@ -34,13 +37,13 @@ from workbench.workflow.data import as_batches
 from workbench.workflow.recipe import Recipe
 
 AT_ONCE = 0.5  # seconds given to default choices of weights before the first picture
-DETAILS, FORMS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NETWORK, CALIBRATION = range(1, 9)  # urgency
+DETAILS, FORMS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NEARBY, NETWORK, CALIBRATION, CURVES = range(1, 11)  # urgency
 FORMAT_QUESTIONS = frozenset({"formats", "comparison"})
 QUESTIONS = FORMAT_QUESTIONS | {"methods"}
 
 
 class Background(Core):
-    """The work behind a `Study`: calibration, defaults, errors of all tensors, network figures, autosave."""
+    """The work behind a `Study`: calibration, defaults, errors of all tensors, network figures, curves, autosave."""
 
     def __init__(
         self,
@@ -58,9 +61,11 @@ class Background(Core):
         self.evaluation = None if judged is None else self.data if judged is data else as_batches(model, judged)
         self.samples = SampleBook(model, self.data)
         self.choices, self.errors = ChoiceBook(model), ErrorBook(model, self.samples)
+        self.prepared, self._preparing = PreparedBook(), False
         self._network = Network(model, self.evaluation, self.labels) if self.evaluation is not None else None
         self._judged = judged
         self._names = layer_tensors(model)
+        self._ahead = Ahead(model, self.prepared, self._names, NEARBY, CURVES)
         self._weights = set(weight_names(model))
         self.autosave = Autosave(autosave, model)
         self._open()
@@ -84,11 +89,13 @@ class Background(Core):
         layer = saved.layer if saved is not None and saved.layer in readers else next(iter(readers), "")
         self.update(lambda _: dataclasses.replace(state, selected=selected, layer=layer))
 
-    def start(self) -> None:
+    def start(self, *, curves: bool = False) -> None:
         """Begin the work that needs nobody: default choices, the check of the inputs, calibration.
 
         Weights that can be chosen in half a second are chosen before this returns, so that a first picture is whole.
+        curves: once there are choices for all tensors, prepare what selecting each of them shows.
         """
+        self._preparing = curves
         if not self.state.whole:
             names = [n for n in self._names if n in self._weights and n not in self.state.recipe]
             end, at_once = time.monotonic() + AT_ONCE, []
@@ -119,7 +126,9 @@ class Background(Core):
                 Request("calibration", lambda t: calibration_job(self.model, batches, t), "calibrating", CALIBRATION)
             )
         with self._lock:
-            for request in (self._errors_request(self.state), self._details_request(self.state)):
+            requests = [self._errors_request(self.state), self._details_request(self.state)]
+            requests += [warming(NEARBY)] if curves else []
+            for request in (*requests, *self._requests_ahead(self.state)):
                 self.worker.submit(request)
 
     def close(self) -> None:
@@ -134,8 +143,8 @@ class Background(Core):
         if topic == "calibration":
             counted: Counted = value
             notices = tuple(dict.fromkeys((*state.notices, *counted.calibration.notices)))
-            done = counted.done == counted.total
-            return dataclasses.replace(state, calibration=counted.calibration, calibrated=done, notices=notices)
+            calibration, done = counted.calibration, counted.whole
+            return dataclasses.replace(state, calibration=calibration, calibrated=done, notices=notices)
         if topic in ("weights", "defaults"):
             choices, left_out = value
             state = with_defaults(state, choices)
@@ -150,6 +159,8 @@ class Background(Core):
             about: TensorDetails | FormatTable = value
             if about.tensor != state.selected or about.choice is not state.recipe.choices.get(about.tensor):
                 return state
+            if isinstance(about, TensorDetails) and is_whole(about, "marked"):
+                self.prepared.keep(about.tensor, about.choice, self._source(state, about.tensor), details=about)
             error = self._known(state, about.tensor)  # one that had to be measured came with the details
             errors = state.errors if error is None else {**state.errors, about.tensor: error}
             return dataclasses.replace(state, errors=errors, **{topic: value})
@@ -174,9 +185,15 @@ class Background(Core):
                         errors[name] = known
             coded = {n: bits for n, bits in new.coded_bits.items() if n not in touched}
             new = dataclasses.replace(new, errors=errors, coded_bits=coded)
-        details = new.details
-        if details is not None and details.tensor != new.selected:
-            new = dataclasses.replace(new, details=None)
+        if new.catalogues != old.catalogues:
+            self.prepared.clear()
+        if new.details is None or not self._is_present(new, new.details):
+            choice = new.recipe.choices.get(new.selected)
+            prepared = self.prepared.known(new.selected, choice, self._source(new, new.selected))
+            if prepared is not None and prepared.details is not None:
+                new = dataclasses.replace(new, details=prepared.details)
+            elif new.details is not None and new.details.tensor != new.selected:
+                new = dataclasses.replace(new, details=None)
         if new.formats is not None and (new.formats.tensor != new.selected or not new.asked & FORMAT_QUESTIONS):
             new = dataclasses.replace(new, formats=None)
         if new.decided and (new.recipe is not old.recipe or new.selected != old.selected):
@@ -195,8 +212,11 @@ class Background(Core):
             or new.catalogues != old.catalogues
         )
         asked = new.asked - old.asked
+        other_members = new.catalogues != old.catalogues
         if new.selected and (another or "methods" in asked):
-            requests.append(self._details_request(new))
+            known = new.details is not None and self._is_present(new, new.details)
+            if other_members or not known or not is_whole(new.details, self._reach(new)) or self._lacks_material(new):
+                requests.append(self._details_request(new))
         if new.selected and new.asked & FORMAT_QUESTIONS and (another or asked & FORMAT_QUESTIONS):
             requests.append(self._formats_request(new))
         elif old.asked & FORMAT_QUESTIONS and not new.asked & FORMAT_QUESTIONS:
@@ -213,7 +233,35 @@ class Background(Core):
         if self._network is not None and ready and (recipe_changed or not (old.calibrated and old.whole)):
             network, recipe = self._network, new.recipe
             requests.append(Request("network", lambda t: network.compare(recipe, t), "updating", NETWORK))
+        parts = ("selected", "recipe", "calibrated", "whole", "catalogues")
+        if any(getattr(new, part) is not getattr(old, part) for part in parts):
+            requests += self._requests_ahead(new)
         return requests
+
+    def _requests_ahead(self, state: State) -> list[Request]:
+        """What to prepare once there are choices for all tensors."""
+        chosen = state.whole and (self.data is None or state.calibrated)
+        return self._ahead.requests(self._looking(state), state) if self._preparing and chosen else []
+
+    def _is_present(self, state: State, details: TensorDetails) -> bool:
+        """Whether details are of the selected tensor as it is now."""
+        name = state.selected
+        same = details.tensor == name and details.choice is state.recipe.choices.get(name)
+        return same and details.source is self._source(state, name)
+
+    def _lacks_material(self, state: State) -> bool:
+        """Whether an app waits for the curves of the selected tensor, which take too long to be made while it waits."""
+        name = state.selected
+        if not self._preparing or not name or not is_heavy(self.model, name):
+            return False
+        prepared = self.prepared.known(name, state.recipe.choices.get(name), self._source(state, name))
+        return prepared is None or prepared.material is None
+
+    def _reach(self, state: State) -> Reach:
+        return "every" if "methods" in state.asked else "marked"
+
+    def _source(self, state: State, name: str) -> Source | None:
+        return source_of(self.model, state.calibration, name) if name else None
 
     def _errors_request(self, state: State) -> Request:
         recipe, calibration, names = state.recipe, state.calibration, self._names
@@ -228,16 +276,17 @@ class Background(Core):
         return Looking(self.model, *books, state.recipe, state.calibration, state.selected)
 
     def _details_request(self, state: State) -> Request:
-        look, known, every = self._looking(state), state.details, "methods" in state.asked
-        return Request("details", lambda turn: details_job(look, known, turn, all_methods=every), urgency=DETAILS)
+        look, known, reach = self._looking(state), state.details, self._reach(state)
+        if self._lacks_material(state):
+            return Request("details", lambda turn: whole_job(self.prepared, look, state, turn, reach), urgency=DETAILS)
+        return Request("details", lambda turn: details_job(look, known, turn, reach=reach), urgency=DETAILS)
 
     def _formats_request(self, state: State) -> Request:
         look, known, whole = self._looking(state), state.formats, "comparison" in state.asked
         return Request("formats", lambda turn: formats_job(look, known, turn, whole=whole), urgency=FORMS)
 
     def _known(self, state: State, name: str) -> Any:
-        source = source_of(self.model, state.calibration, name)
-        return self.errors.known(name, state.recipe.choices.get(name), source)
+        return self.errors.known(name, state.recipe.choices.get(name), self._source(state, name))
 
 
 def _counting(background: Background) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from workbench.models.model import Model
 from workbench.ui.history import changed_tensors
 from workbench.ui.outbox import Outbox
 from workbench.ui.state import State
-from workbench.ui.worker import Generation, Job, Request, Worker
+from workbench.ui.worker import Doing, Generation, Job, Request, Worker
 from workbench.workflow.recipe import Recipe
 
 log = logging.getLogger("workbench")
@@ -212,12 +212,14 @@ class Core(traitlets.HasTraits):
         what = job.what or "background work"
         self.report_trouble(job.generation.topic, f"{what[:1].upper()}{what[1:]} stopped. {words}")
 
-    def _started(self, job: Job | None, share: float | None) -> None:
-        if job is not None and not job.what:
+    def _started(self, doing: Doing | None) -> None:
+        if doing is not None and not doing.job.what:
             return
-        activity = "" if job is None else job.what
+        new = ("", None, "") if doing is None else (doing.job.what, doing.share, doing.words)
         state, now = self._state, time.monotonic()
-        if activity == state.activity and (share == state.progress or now - self._last_report < BETWEEN_REPORTS):
+        unchanged = new == (state.activity, state.progress, state.progress_words)
+        if unchanged or (new[0] == state.activity and now - self._last_report < BETWEEN_REPORTS):
             return
         self._last_report = now
-        self.update(lambda s: dataclasses.replace(s, activity=activity, progress=share))
+        activity, share, words = new
+        self.update(lambda s: dataclasses.replace(s, activity=activity, progress=share, progress_words=words))

@@ -16,39 +16,40 @@ from workbench.ui.coded import coded_bits, worth_coding
 from workbench.ui.sampled import AT_ONCE, SampleBook, needs_samples
 from workbench.ui.state import Measured
 from workbench.ui.worker import Turn
-from workbench.workflow.calibrate import Calibration, calibrate
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import NoRange, weight_names
 from workbench.workflow.comparison import Comparison
 from workbench.workflow.data import Batches
+from workbench.workflow.progress import Progress
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.simulate import Simulator
 
-FIRST_LOOK = 64  # samples of the first figure of the network
+BETWEEN_FIGURES = 0.25  # seconds from one figure of the network to the next
 PAUSE = 0.5  # seconds between partial results, so that the browser is not flooded
 
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Distributions after `done` of `total` batches."""
+    """Distributions so far. whole: whether all batches are counted."""
 
     calibration: Calibration
-    done: int
-    total: int
+    whole: bool
 
 
 def calibration_job(model: Model, batches: Batches, turn: Turn) -> Counted:
     """Publishes the calibration after the first batch, then about twice a second; returns the whole one."""
     last = [0.0]
 
-    def on_batch(done: int, total: int, snapshot: Any) -> None:
-        turn.report(done, total)
-        if done < total and time.monotonic() - last[0] > PAUSE * min(done, 6):
-            turn.publish(Counted(snapshot(), done, total))
+    def on_batch(progress: Progress, snapshot: Any) -> None:
+        turn.report(progress.done, progress.total, f"calibrating, {progress}")
+        if progress.done < progress.total and time.monotonic() - last[0] > PAUSE * min(progress.done, 6):
+            turn.publish(Counted(snapshot(), whole=False))
             last[0] = time.monotonic()
 
     whole = calibrate(model, batches, on_batch=on_batch, cancelled=turn.cancelled)
-    return Counted(whole, batches.n_batches, batches.n_batches)
+    return Counted(whole, whole=True)
 
 
 def default_choices(
@@ -122,22 +123,26 @@ def errors_job(
 
 
 class Network:
-    """Compares recipes with the float network: first on a few samples, then on all. Float outputs are kept."""
+    """Compares recipes with the float network: on a few samples at once, then on more and more.
 
-    def __init__(self, model: Model, batches: Batches, labels: np.ndarray | None) -> None:
-        sizes = [FIRST_LOOK] if batches.n_samples > 2 * FIRST_LOOK else []
+    A run begins where its recipe differs from the one before; what it begins with is kept within `cache_bytes`.
+    """
+
+    def __init__(
+        self, model: Model, batches: Batches, labels: np.ndarray | None, cache_bytes: int = 1_000_000_000
+    ) -> None:
         self.n_samples = batches.n_samples
-        parts = [batches.first(size) for size in sizes] + [batches]
-        budget = 1_000_000_000 // len(parts)
-        self._simulators = [Simulator(model, part, labels, cache_bytes=budget) for part in parts]
+        self._simulator = Simulator(model, batches, labels, cache_bytes=cache_bytes)
 
     def compare(self, recipe: Recipe, turn: Turn) -> None:
-        """Publishes a `Measured` after each part."""
+        """Publishes a `Measured` after the first samples, then now and then, and when all are in."""
         by_size: dict[int, Comparison] = {}
-        for simulator in self._simulators:
-            comparison = simulator.compare(recipe, cancelled=turn.cancelled)
+        last = -math.inf
+        for comparison in self._simulator.progress(recipe, tensors=True, cancelled=turn.cancelled):
             by_size = {**by_size, comparison.n_samples: comparison}
-            turn.publish(Measured(recipe, by_size, self.n_samples))
+            if comparison.complete or time.monotonic() - last > BETWEEN_FIGURES:
+                turn.publish(Measured(recipe, by_size, self.n_samples))
+                last = time.monotonic()
 
 
 def size_bytes(model: Model, recipe: Recipe, coded_bits: Mapping[str, float] | None = None) -> tuple[int, int, int]:

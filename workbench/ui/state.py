@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.messages import Notice
 from workbench.numerics.errors.error import QuantizationError
 from workbench.ui.history import History
-from workbench.workflow.calibrate import Calibration
+from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.comparison import Comparison
 from workbench.workflow.export.exporting import ExportReport
@@ -115,6 +115,7 @@ class State:
     coded_bits: tensor -> entropy-coded bits a value, of those that it is worth for. asked: what is worked out only
     while somebody looks ("formats", "comparison", "methods"). formats: the selected tensor in all formats, once asked.
     catalogues: how often a format or method was registered or taken out since the study began.
+    activity: what runs in the background; progress: its share that is done; progress_words: how far it is, in words.
     """
 
     recipe: Recipe
@@ -138,6 +139,7 @@ class State:
     notices: tuple[Notice, ...] = ()
     activity: str = ""
     progress: float | None = None
+    progress_words: str = ""
     trouble: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @property
@@ -159,8 +161,8 @@ class State:
 
     @property
     def status(self) -> str:
-        """One line: what went wrong in the background, else what runs, else ""."""
-        return self.latest_trouble or self.activity
+        """One line: what went wrong in the background, else what runs and how far it is, else ""."""
+        return self.latest_trouble or self.progress_words or self.activity
 
     @property
     def latest_trouble(self) -> str:

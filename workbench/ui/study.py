@@ -11,6 +11,7 @@ from workbench.ui.background import QUESTIONS
 from workbench.ui.books import source_of
 from workbench.ui.choosing import Choosing
 from workbench.ui.state import Exported, State
+from workbench.ui.subjects import is_heavy
 from workbench.ui.worker import Request
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.exporting import ExportReport, export
@@ -41,7 +42,8 @@ class Study(Choosing):
             readers = (each for each in self.model.layers if name in (each.weight, *each.inputs))
             layer = present if present and name in (present.weight, *present.inputs) else next(readers, None)
         place = "" if layer is None else layer.name
-        self.error(tensor)  # known before observers ask for it
+        if not is_heavy(self.model, tensor):
+            self.error(tensor)  # known before observers ask for it
         self.update(lambda s: dataclasses.replace(s, selected=tensor, layer=place))
 
     def set_recipe(self, recipe: Recipe) -> None:

@@ -1,11 +1,15 @@
 """From a moment of a study to what the plot draws."""
 
 from workbench.models.model import Model
+from workbench.numerics.statistics.histogram import Histogram
 from workbench.ui.alternatives import ALWAYS_MARKED
 from workbench.ui.books import distribution_in, source_of
 from workbench.ui.state import State
 from workbench.ui.threshold.subject import Subject
 from workbench.ui.words import caption, method_title
+
+HEAVY = 1 << 17  # values of a weight, whose curves take more than a moment
+ON_THE_WAY = "the curves are on their way"
 
 
 def subject_of(model: Model, state: State) -> Subject | None:
@@ -18,13 +22,14 @@ def subject_of(model: Model, state: State) -> Subject | None:
     if details is not None and details.choice is not choice:
         details = None
     grouped = choice is not None and choice.quantizer.axis is not None and tensor.values is not None
-    low, high = (choice.low, choice.high) if choice is not None and choice.variation.has_scale else (None, None)
+    scaled = choice is not None and choice.variation.has_scale
+    low, high = (choice.low, choice.high) if choice is not None and scaled else (None, None)
     marks = {} if details is None else details.marks
     shown = (*ALWAYS_MARKED, "" if choice is None else choice.method)
     return Subject(
         title=state.layer,
         caption=caption(model, state.calibration, state.calibrated, name, measured_on=measured_on(state)),
-        distribution=distribution_in(source),
+        distribution=None if grouped and scaled else distribution_in(source),
         array=tensor.array() if grouped else None,
         quantizer=None if choice is None else choice.quantizer,
         symmetric=choice is None or choice.symmetric is not False or not choice.variation.affine,
@@ -35,6 +40,24 @@ def subject_of(model: Model, state: State) -> Subject | None:
         high=high,
         quantity="activation" if tensor.values is None else "weight",
         n_samples=measured_on(state),
+    )
+
+
+def is_heavy(model: Model, name: str) -> bool:
+    """Whether what the plot shows of a tensor is worked out in the background, unless it was prepared."""
+    values = model.tensors[name].values
+    return values is not None and values.size > HEAVY
+
+
+def first_look(model: Model, state: State) -> Subject:
+    """The values of the selected heavy weight, counted in a moment, until its curves are there."""
+    known = model.tensors[state.selected]
+    return Subject(
+        title=state.layer,
+        caption=caption(model, state.calibration, state.calibrated, known.name),
+        distribution=Histogram.of(known.array()),
+        quantity="weight",
+        words=ON_THE_WAY,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.clipping.catalogue import CLIPPING
-from workbench.workflow.calibrate import Calibration
+from workbench.workflow.calibration import Calibration
 
 # method -> (title, group); a method that is not named here was registered by the person
 METHODS = {

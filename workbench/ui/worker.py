@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.models.segments import Cancelled
 
@@ -24,13 +24,15 @@ class Generation:
 class Request:
     """Something to compute. compute(turn) -> value, None where all was published on the way.
 
-    topic: what it replaces. what: words for the status line, "" for none. urgency: lower runs first.
+    topic: what it replaces. what: words for the status line, "" for none. urgency: lower runs first. idle: work ahead
+    of time, for which `Worker.wait` does not wait.
     """
 
     topic: str
     compute: "Callable[[Turn], Any]"
     what: str = ""
     urgency: int = 5
+    idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,25 @@ class Job:
 class Turn:
     """What a job may do while it runs. publish(value): hand over a first result. cancelled(): whether to stop.
 
-    report(done, total): how far it is.
+    report(done, total, words): how far it is; words take the place of what the request is called.
     """
 
     publish: Callable[[Any], object]
     cancelled: Callable[[], bool]
-    report: Callable[[int, int], None]
+    report: "Report"
+
+
+class Report(Protocol):
+    def __call__(self, done: int, total: int, words: str = "") -> None: ...
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What runs. share: how much of it is done, None where that is not known. words: how far it is, in words."""
+
+    job: Job
+    share: float | None = None
+    words: str = ""
 
 
 class Worker:
@@ -67,15 +82,14 @@ class Worker:
     `submit` replaces what waits under the same topic and makes what runs under it give up (`cancelled()` turns true).
     While a job asks `cancelled()`, more urgent jobs are run in between, so that a long calibration does not keep the
     selected tensor waiting. Results go to publish(generation, value), errors to failed(job, exception), both called
-    in the worker's thread; started(job or None, share done or
-    None) tells what runs.
+    in the worker's thread; started(doing or None) tells what runs.
     """
 
     def __init__(
         self,
         publish: Callable[[Generation, Any], object],
         failed: Callable[[Job, Exception], None],
-        started: Callable[[Job | None, float | None], None],
+        started: Callable[[Doing | None], None],
     ) -> None:
         self._publish, self._failed, self._started = publish, failed, started
         self._lock = threading.Lock()
@@ -123,11 +137,14 @@ class Worker:
         with self._lock:
             return bool(self._waiting or self._running)
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until nothing runs or waits; False after `timeout` seconds. Not to be called by a job."""
+    def wait(self, timeout: float | None = None, *, idle: bool = False) -> bool:
+        """Block until nothing runs or waits; False after `timeout` seconds. Not to be called by a job.
+
+        idle: wait for work ahead of time, too.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         with self._quiet:
-            while self._waiting or self._running:
+            while any(idle or not job.request.idle for job in (*self._waiting.values(), *self._running)):
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     return False
@@ -159,21 +176,23 @@ class Worker:
             self._run(job)
 
     def _run(self, job: Job) -> None:
+        doing = Doing(job)
+
         def cancelled() -> bool:
             while self.is_current(job.generation):
                 urgent = self._next(more_urgent_than=job.urgency)
                 if urgent is None:
                     return False
                 self._run(urgent)
-                self._started(job, share[0])
+                self._started(doing)
             return True
 
-        def report(done: int, total: int) -> None:
-            share[0] = done / max(total, 1)
-            self._started(job, share[0])
+        def report(done: int, total: int, words: str = "") -> None:
+            nonlocal doing
+            doing = Doing(job, done / max(total, 1), words)
+            self._started(doing)
 
-        share: list[float | None] = [None]
-        self._started(job, None)
+        self._started(doing)
         try:
             value = job.request.compute(Turn(lambda value: self._publish(job.generation, value), cancelled, report))
         except Cancelled:
@@ -187,8 +206,8 @@ class Worker:
         finally:
             with self._lock:
                 self._running.remove(job)
-                nothing_left = not self._running and not self._waiting
-            if nothing_left:
-                self._started(None, None)
+                quiet = not self._running and all(other.request.idle for other in self._waiting.values())
+            if quiet:
+                self._started(None)
             with self._lock:
                 self._quiet.notify_all()

@@ -1,108 +1,21 @@
 """`calibrate`: the distribution of every activation that can be quantized, from data streaming through the network."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+import itertools
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
-from workbench.numerics.statistics.histogram import Histogram, HistogramBuilder
-from workbench.workflow.data import as_batches
-from workbench.workflow.files import new_file
+from workbench.numerics.statistics.histogram import HistogramBuilder
+from workbench.workflow.calibration import Calibration
+from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.memory import MEMORY_BYTES, MemoryNeeded, memory_needed, observed_tensors
+from workbench.workflow.progress import Progress, with_bar
 
-VERSION = 1
-_FIELDS = ("keys", "moments", "scalars", "sample_ranges")  # the last is missing in older files
-
-
-class Calibration(Mapping[str, Histogram]):
-    """Tensor name -> `Histogram`, in graph order; `a + b` merges two of one model (adds counts, never overwrites).
-
-    n_samples: samples that ran through the network. model_sha256: the file it belongs to.
-    """
-
-    def __init__(
-        self,
-        distributions: Mapping[str, Histogram],
-        n_samples: int,
-        model_sha256: str,
-        notices: tuple[Notice, ...] = (),
-    ) -> None:
-        self._distributions = dict(distributions)
-        self.n_samples, self.model_sha256, self.notices = n_samples, model_sha256, notices
-
-    def __getitem__(self, tensor: str) -> Histogram:
-        try:
-            return self._distributions[tensor]
-        except KeyError:
-            known = ", ".join(list(self._distributions)[:4])
-            raise KeyError(f"tensor {tensor!r} was not observed; observed are {known}, ...") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._distributions)
-
-    def __len__(self) -> int:
-        return len(self._distributions)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Calibration):
-            return NotImplemented
-        mine, theirs = (self.n_samples, self.model_sha256), (other.n_samples, other.model_sha256)
-        return mine == theirs and self._distributions == other._distributions
-
-    __hash__ = None  # type: ignore[assignment]  # holds arrays
-
-    def __repr__(self) -> str:
-        return f"<Calibration of {len(self)} tensors on {self.n_samples} samples>"
-
-    def __add__(self, other: "Calibration") -> "Calibration":
-        if not isinstance(other, Calibration):
-            return NotImplemented
-        if self.model_sha256 != other.model_sha256 or set(self) != set(other):
-            raise WorkbenchError("these calibrations belong to different models and cannot be merged")
-        merged = {name: self[name] + other[name] for name in self}
-        notices = tuple(dict.fromkeys(self.notices + other.notices))
-        return Calibration(merged, self.n_samples + other.n_samples, self.model_sha256, notices)
-
-    def save(self, path: str | Path) -> Path:
-        """Write all counts to one .npz file, whole or not at all; returns the path."""
-        about = {"version": VERSION, "tensors": list(self), "n_samples": self.n_samples, "sha256": self.model_sha256}
-        arrays = {"about": np.array(json.dumps(about))}
-        for i, histogram in enumerate(self.values()):
-            arrays.update({f"{i}.{field}": array for field, array in histogram.to_arrays().items()})
-        with new_file(path) as temporary, open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-        return Path(path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Calibration":
-        """Read what `save` wrote; WorkbenchError where the file is missing or is something else."""
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                about = json.loads(str(stored["about"]))
-                if about["version"] != VERSION:
-                    raise WorkbenchError(f"{path}: calibration version {about['version']}, expected {VERSION}")
-                histograms = {
-                    name: Histogram.from_arrays(
-                        {field: stored[f"{i}.{field}"] for field in _FIELDS if f"{i}.{field}" in stored}
-                    )
-                    for i, name in enumerate(about["tensors"])
-                }
-                return cls(histograms, int(about["n_samples"]), str(about["sha256"]))
-        except WorkbenchError:
-            raise
-        except FileNotFoundError:
-            raise WorkbenchError(f"{path}: no such file") from None
-        except Exception as error:  # zip, numpy and JSON each have their own errors for a broken file
-            raise WorkbenchError(f"{path}: not a saved calibration ({error})") from None
-
-
-def observed_tensors(model: Model) -> tuple[str, ...]:
-    """Activations that calibration looks at: inputs of weighted operators and of residual Adds, in graph order."""
-    return tuple(dict.fromkeys([*model.observed, *model.residual_inputs]))
+OnBatch = Callable[[Progress, Callable[[], Calibration]], None]
 
 
 def calibrate(
@@ -111,42 +24,85 @@ def calibrate(
     *,
     progress: bool = False,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
-    on_batch: Callable[[int, int, Callable[[], Calibration]], None] | None = None,
+    leave_out: Iterable[int] = (),
+    memory_bytes: int = MEMORY_BYTES,
+    on_batch: OnBatch | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Calibration:
     """Run `data` through the float network and count every observed activation. Counts do not depend on the batches.
 
-    Beside the counts every `Histogram` keeps the range of each sample in the order seen (`sample_ranges`); a tensor
-    whose axis 0 is not the samples has one range a batch.
-    data: anything `as_batches` takes. progress: show a bar. on_batch(done, total, snapshot) is called after each batch;
-    snapshot() gives the calibration so far. cancelled() is asked between batches and segments; True raises `Cancelled`.
-    Raises WorkbenchError for data that do not fit the model.
+    Beside the counts every `Histogram` keeps the range of each sample (`sample_ranges`) and its 16 largest and smallest
+    values with sample and place; a tensor whose axis 0 is not the samples has one range a batch.
+    data: anything `as_batches` takes. progress: show a bar. leave_out: numbers of samples, from 0, to set aside; the
+    others keep their numbers. memory_bytes: what calibration may take beside the network; `memory_needed` tells before
+    it starts. Batches are cut smaller where they may be, and tensors are counted in groups, one pass through the data
+    for each, where they do not fit together. on_batch(progress, snapshot) is called after each batch; snapshot() gives
+    the calibration so far. cancelled() is asked between batches and segments; True raises `Cancelled`.
+    Raises WorkbenchError for data that do not fit the model or leave nothing to run.
     """
-    batches = as_batches(model, data, preprocess=preprocess)
-    names = observed_tensors(model)
-    builders = {name: HistogramBuilder() for name in names}
-    n_samples = 0
-
-    def snapshot() -> Calibration:
-        counted = {name: builder.histogram() for name, builder in builders.items()}
-        return Calibration(counted, n_samples, model.sha256, batches.notices)
-
-    for done, feeds in enumerate(_with_bar(batches, batches.n_batches, progress), start=1):
-        if cancelled is not None and cancelled():
-            raise Cancelled
-        batch_size = next((a.shape[0] for a in feeds.values() if a.ndim), 1)
-        for name, values in model.chain.run(feeds, keep=names, cancelled=cancelled).items():
-            if name in builders:
-                builders[name].add(values, batch_size)
-        n_samples = min(batches.n_samples, n_samples + batch_size)
+    batches = as_batches(model, data, preprocess=preprocess).without(leave_out)
+    needed = memory_needed(model, batches, memory_bytes=memory_bytes)
+    counting = _Counting(model, batches.recut(needed.batch_size), needed, cancelled)
+    steps = with_bar(counting.steps(), counting.n_steps, progress)
+    started = time.monotonic()
+    for done in steps:
         if on_batch is not None:
-            on_batch(done, batches.n_batches, snapshot)
-    return snapshot()
+            on_batch(counting.progress(done, time.monotonic() - started), counting.snapshot)
+    return counting.snapshot()
 
 
-def _with_bar(batches: Any, total: int, progress: bool) -> Any:
-    if not progress:
-        return batches
-    from tqdm.auto import tqdm
+class _Counting:
+    """One calibration on its way. n_steps: batches to run, those of all groups of tensors together."""
 
-    return tqdm(batches, total=total, desc="calibrating", unit="batch")
+    def __init__(
+        self, model: Model, batches: Batches, needed: MemoryNeeded, cancelled: Callable[[], bool] | None
+    ) -> None:
+        self._model, self._batches, self._needed = model, batches, needed
+        self._cancelled = cancelled
+        self._names = observed_tensors(model)
+        self._finished: dict[str, Any] = {}
+        self._builders: dict[str, HistogramBuilder] = {}
+        self._n_samples = 0
+        self.n_steps = batches.n_batches * len(needed.groups)
+
+    def steps(self) -> Iterable[int]:
+        """Run batch after batch; yields how many are done."""
+        done = itertools.count(1)
+        for group in self._needed.groups:
+            self._builders = {name: HistogramBuilder(self._needed.waiting) for name in group}
+            # what follows the last tensor of the group need not be computed
+            stop = 1 + max((self._model.chain.segment_making(name) for name in group), default=-1)
+            for feeds, numbers in self._batches.numbered():
+                if self._cancelled is not None and self._cancelled():
+                    raise Cancelled
+                self._run(feeds, numbers, stop)
+                if group is self._needed.groups[0]:
+                    self._n_samples += len(numbers)
+                yield next(done)
+            self._finished.update({name: builder.histogram() for name, builder in self._builders.items()})
+            self._builders = {}
+
+    def _run(self, feeds: Any, numbers: Sequence[int], stop: int) -> None:
+        def count(name: str, values: np.ndarray) -> None:
+            self._builders[name].add(values, numbers)
+
+        self._model.chain.run(feeds, keep=tuple(self._builders), stop=stop, observe=count, cancelled=self._cancelled)
+
+    def progress(self, done: int, seconds: float) -> Progress:
+        """How far it is after `seconds`."""
+        in_group = done - 1
+        group = in_group // max(self._batches.n_batches, 1)
+        return Progress(
+            done=done,
+            total=self.n_steps,
+            seconds=seconds,
+            samples_per_second=done * self._batches.batch_size / max(seconds, 1e-9),
+            group=group + 1,
+            n_groups=len(self._needed.groups),
+        )
+
+    def snapshot(self) -> Calibration:
+        """What is counted so far; tensors of later groups are missing."""
+        counted = self._finished | {name: builder.histogram() for name, builder in self._builders.items()}
+        ordered = {name: counted[name] for name in self._names if name in counted}
+        return Calibration(ordered, self._n_samples, self._model.sha256, self._batches.notices)

@@ -1,13 +1,16 @@
 """`Comparison`: the quantized network against the float one, per output and per observed tensor."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.messages import Notice
 from workbench.numerics.errors.sums import ErrorSums
+
+Metric = Callable[[np.ndarray, np.ndarray | None], float]
+TOP = 5
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class OutputError:
     mse: squared units. agreement: share in [0, 1] of equal argmax; None where no axis is longer than 1.
     accuracy, float_accuracy: share of right answers with labels, else None; accuracy_interval: Wilson, 95 %.
     metric: what the person's own metric gives, (float, quantized), else None.
+    agreement_top5: share in [0, 1] where the float network's answer is among the five largest of the quantized one;
+    None with five classes or fewer. agreement_interval: Wilson, 95 %, of as many trials as there are samples.
+    sqnr_error_db: standard error of sqnr_db over samples, dB; None for one sample and where there is no error.
     """
 
     sqnr_db: float
@@ -30,6 +36,9 @@ class OutputError:
     float_accuracy: float | None = None
     accuracy_interval: tuple[float, float] | None = None
     metric: tuple[float, float] | None = None
+    agreement_top5: float | None = None
+    agreement_interval: tuple[float, float] | None = None
+    sqnr_error_db: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,52 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Comparison:
-    """outputs: output name -> OutputError, in graph order; tensors: tensor name -> TensorError, in graph order."""
+    """outputs: output name -> OutputError, in graph order; tensors: tensor name -> TensorError, in graph order.
+
+    n_samples: what the figures are about. n_total: how many there are; None: the same, nothing is still to come.
+    """
 
     outputs: Mapping[str, OutputError]
     tensors: Mapping[str, TensorError]
     n_samples: int
     notices: tuple[Notice, ...] = ()
+    n_total: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all samples are in."""
+        return self.n_total is None or self.n_samples >= self.n_total
+
+
+def output_error(
+    reference: np.ndarray, values: np.ndarray, labels: np.ndarray | None = None, metric: Metric | None = None
+) -> OutputError:
+    """Values (samples, ...) of an output against the float network's. labels: int64 (samples,) or None."""
+    sums = ErrorSums()
+    sums.add(reference, values)
+    expected, got = answers(reference), answers(values)
+    agreement = agreement_interval = accuracy = float_accuracy = interval = None
+    if expected is not None and got is not None:
+        agreement = float((expected == got).mean())
+        agreement_interval = wilson_interval(agreement, values.shape[0])
+        if labels is not None and got.reshape(-1).shape == labels.shape:
+            accuracy = float((got.reshape(-1) == labels).mean())
+            float_accuracy = float((expected.reshape(-1) == labels).mean())
+            interval = wilson_interval(accuracy, labels.size)
+    return OutputError(
+        sqnr_db=sums.sqnr_db,
+        cosine=sums.cosine,
+        kl=output_divergence(reference, values),
+        mse=sums.mse,
+        agreement=agreement,
+        accuracy=accuracy,
+        float_accuracy=float_accuracy,
+        accuracy_interval=interval,
+        metric=None if metric is None else (metric(reference, labels), metric(values, labels)),
+        agreement_top5=top_agreement(reference, values),
+        agreement_interval=agreement_interval,
+        sqnr_error_db=sqnr_standard_error(reference, values),
+    )
 
 
 def answer_axis(shape: tuple[int, ...]) -> int | None:
@@ -67,6 +116,42 @@ def answers(values: np.ndarray) -> np.ndarray | None:
     return None if axis is None else np.argmax(values, axis=axis)
 
 
+def top_agreement(reference: np.ndarray, values: np.ndarray, top: int = TOP) -> float | None:
+    """Share of samples (and positions) whose float answer is among the `top` largest values; of equals the first count.
+
+    None where there are `top` classes or fewer.
+    """
+    axis = answer_axis(reference.shape)
+    expected = answers(reference)
+    if axis is None or expected is None or reference.shape[axis] <= top:
+        return None
+    index = np.expand_dims(expected, axis)
+    own = np.take_along_axis(values, index, axis)
+    place = np.arange(values.shape[axis]).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+    n_before = ((values > own) | ((values == own) & (place < index))).sum(axis=axis)
+    return float((n_before < top).mean())
+
+
+def sqnr_standard_error(reference: np.ndarray, values: np.ndarray) -> float | None:
+    """Standard error over samples (axis 0) of the SQNR, dB; None for one sample and where there is no error.
+
+    The SQNR is a ratio of two means over samples; its error follows to first order from the spread of each sample's
+    signal and noise around them (the delta method). Source: Cochran, Sampling Techniques, 3rd ed. 1977, section 6.4.
+    """
+    n = values.shape[0]
+    if n < 2:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):  # a network may overflow
+        f = reference.reshape(n, -1).astype(np.float64)
+        signal = np.einsum("ij,ij->i", f, f)
+        f -= values.reshape(n, -1)
+        noise = np.einsum("ij,ij->i", f, f)
+        if not (0 < signal.sum() < np.inf and 0 < noise.sum() < np.inf):
+            return None
+        deviations = signal / signal.mean() - noise / noise.mean()
+    return float(10 / math.log(10) * math.sqrt((deviations**2).sum() / (n * (n - 1))))
+
+
 def _log_probabilities(values: np.ndarray, axis: int, already: bool) -> np.ndarray:
     if already:
         return np.log(np.maximum(values, 1e-30))
@@ -75,8 +160,10 @@ def _log_probabilities(values: np.ndarray, axis: int, already: bool) -> np.ndarr
 
 
 def output_divergence(reference: np.ndarray, values: np.ndarray) -> float | None:
-    """Mean over samples of KL(reference || values), nats; see `OutputError.kl`."""
+    """Mean over samples of KL(reference || values), nats; see `OutputError.kl`. None where something overflowed."""
     f, q = reference.astype(np.float64), values.astype(np.float64)
+    if not (np.isfinite(f).all() and np.isfinite(q).all()):
+        return None
     axis = answer_axis(f.shape)
     if axis is None:
         if not ((f >= 0) & (f <= 1)).all():

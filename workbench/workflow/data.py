@@ -1,7 +1,7 @@
 """Data in every accepted form becomes `Batches`: feeds of the model's batch size that can be run through again."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ Feeds = Mapping[str, np.ndarray]
 class Batches:
     """Feeds to run, one after the other; iterating again gives the same.
 
-    source: called to start an iteration. n_samples: samples that will be run. n_batches: feeds.
+    source: called to start an iteration. n_samples: samples that will be run. n_batches: feeds. numbers: of the samples
+    in the data, in the order they run in; None: from 0 on. cut: (batch size, numbers) -> the same data cut otherwise;
+    None where feeds came as they are. fixed: whether the model takes batches of this size alone.
     """
 
     source: Callable[[], Iterator[Feeds]]
@@ -27,6 +29,9 @@ class Batches:
     n_batches: int
     batch_size: int
     notices: tuple[Notice, ...] = field(default=())
+    numbers: Sequence[int] | None = None
+    cut: "Callable[[int, Sequence[int]], Batches] | None" = None
+    fixed: bool = False
 
     def __iter__(self) -> Iterator[Feeds]:
         return self.source()
@@ -34,12 +39,79 @@ class Batches:
     def __len__(self) -> int:
         return self.n_batches
 
+    @property
+    def sample_numbers(self) -> Sequence[int]:
+        """Number in the data of each sample, in the order they run in."""
+        return range(self.n_samples) if self.numbers is None else self.numbers
+
+    @property
+    def can_be_recut(self) -> bool:
+        """Whether batches of another size can be made."""
+        return self.cut is not None and not self.fixed
+
     def first(self, n_samples: int) -> "Batches":
         """The leading batches that hold at least `n_samples` samples (all where there are fewer)."""
         n_batches = min(self.n_batches, -(-n_samples // self.batch_size))
+        if self.cut is not None:
+            return self._noting(self.cut(self.batch_size, self.sample_numbers[: n_batches * self.batch_size]))
         source = self.source
         kept = min(self.n_samples, n_batches * self.batch_size)
         return replace(self, source=lambda: itertools.islice(source(), n_batches), n_samples=kept, n_batches=n_batches)
+
+    def numbered(self) -> Iterator[tuple[Feeds, Sequence[int]]]:
+        """Each feed with the numbers of its samples."""
+        start, numbers = 0, self.sample_numbers
+        for feeds in self:
+            n = samples_in(feeds)
+            yield feeds, numbers[start : start + n]
+            start += n
+
+    def recut(self, batch_size: int) -> "Batches":
+        """The same samples in batches of another size, where that can be."""
+        if self.cut is None or self.fixed or batch_size == self.batch_size:
+            return self
+        return self._noting(self.cut(batch_size, self.sample_numbers))
+
+    def without(self, leave_out: Iterable[int]) -> "Batches":
+        """Without the samples of these numbers, counted from 0; the others keep theirs.
+
+        Of feeds that came as they are the whole feed goes. Raises WorkbenchError for a number that is not there, and
+        where nothing would be left.
+        """
+        gone = frozenset(int(number) for number in leave_out)
+        if not gone:
+            return self
+        unknown = sorted(gone.difference(self.sample_numbers))
+        if unknown:
+            raise WorkbenchError(f"sample {unknown[0]} cannot be left out; the data hold {self.n_samples} samples")
+        if self.cut is not None:
+            return self._noting(self.cut(self.batch_size, [n for n in self.sample_numbers if n not in gone]))
+        kept = [gone.isdisjoint(numbers) for _, numbers in self.numbered()]
+        numbers = [n for (_, some), stays in zip(self.numbered(), kept, strict=True) if stays for n in some]
+        if not numbers:
+            raise WorkbenchError("no sample would be left; leave out fewer")
+        notices, n_more = self.notices, self.n_samples - len(numbers) - len(gone)
+        if n_more:
+            words = f"{n_more} more samples are left out: they are in one feed with those that were named."
+            notices = (*notices, Notice("data", words))
+        source = self.source
+        return replace(
+            self,
+            source=lambda: itertools.compress(source(), kept),
+            n_samples=len(numbers),
+            n_batches=sum(kept),
+            notices=notices,
+            numbers=numbers,
+        )
+
+    def _noting(self, other: "Batches") -> "Batches":
+        """Another cut of the same data, with what was said of this one."""
+        return replace(other, notices=tuple(dict.fromkeys((*self.notices, *other.notices))))
+
+
+def samples_in(feeds: Feeds) -> int:
+    """How many samples one feed holds: the length of axis 0 of the first input that has one."""
+    return next((array.shape[0] for array in feeds.values() if array.ndim), 1)
 
 
 def as_batches(model: Model, data: Any, *, preprocess: Callable[[np.ndarray], np.ndarray] | None = None) -> Batches:
@@ -116,22 +188,29 @@ def _cut(model: Model, arrays: Feeds) -> Batches:
     lengths = {name: array.shape[0] for name, array in arrays.items() if array.ndim}
     if len(set(lengths.values())) != 1:
         raise WorkbenchError(f"inputs hold different numbers of samples: {lengths}")
-    n = next(iter(lengths.values()))
     fixed = batch_size(model)
-    size = fixed or DYNAMIC_BATCH
-    n_used = n - n % size if fixed else n
-    if not n_used:
-        raise WorkbenchError(f"data holds {n} samples; {model.name} needs at least {fixed or 1}")
-    notices: tuple[Notice, ...] = ()
-    if n_used < n:
-        sentence = f"{n - n_used} of {n} samples do not fill the model's fixed batch of {fixed} and are left out."
-        notices = (Notice("data", sentence),)
 
-    def source() -> Iterator[Feeds]:
-        for start in range(0, n_used, size):
-            yield {name: array[start : min(start + size, n_used)] for name, array in arrays.items()}
+    def cut(size: int, numbers: Sequence[int]) -> Batches:
+        n = len(numbers)
+        n_used = n - n % size if fixed else n
+        if not n_used:
+            raise WorkbenchError(f"data holds {n} samples; {model.name} needs at least {fixed or 1}")
+        notices: tuple[Notice, ...] = ()
+        if n_used < n:
+            sentence = f"{n - n_used} of {n} samples do not fill the model's fixed batch of {fixed} and are left out."
+            notices = (Notice("data", sentence),)
 
-    return Batches(source, n_used, -(-n_used // size), size, notices)
+        def source() -> Iterator[Feeds]:
+            for start in range(0, n_used, size):
+                part = numbers[start : min(start + size, n_used)]
+                rows = slice(part[0], part[-1] + 1) if part[-1] - part[0] == len(part) - 1 else list(part)
+                yield {name: array[rows] for name, array in arrays.items()}
+
+        return Batches(
+            source, n_used, -(-n_used // size), size, notices, numbers[:n_used], cut=cut, fixed=fixed is not None
+        )
+
+    return cut(fixed or DYNAMIC_BATCH, range(next(iter(lengths.values()))))
 
 
 def _from_feeds(model: Model, feeds: Any) -> Batches:
@@ -149,7 +228,7 @@ def _from_feeds(model: Model, feeds: Any) -> Batches:
         _check_names(model, feed)
         for name, array in feed.items():
             _check_feed(model, name, array, whole_batch=True)
-        n_samples += next((a.shape[0] for a in feed.values() if a.ndim), 1)
+        n_samples += samples_in(feed)
         n_batches += 1
     if not n_batches:
         raise WorkbenchError("data holds no feed")

@@ -63,10 +63,10 @@ class Plan:
         """
         known = reuse if reuse is not None else {}
         for name, quantizer in self.weights.items():
-            if name not in known or known[name][0] != quantizer:
+            if name not in known or not same(known[name][0], quantizer):
                 known[name] = quantizer, quantizer.fake_quantize(model.tensors[name].array())
         for name, bias in self.biases.items():
-            if name not in known or known[name][0] != bias:
+            if name not in known or not same(known[name][0], bias):
                 known[name] = bias, bias.values
         return {name: known[name][1] for name in [*self.weights, *self.biases]}
 
@@ -75,8 +75,13 @@ class Plan:
         return {name: quantizer.fake_quantize for name, quantizer in self.activations.items()}
 
 
-def plan(model: Model, recipe: Recipe) -> Plan:
-    """Work out a recipe for a model.
+def same(one: object, other: object) -> bool:
+    """Whether two quantizers, or two biases, do the same; quick where they are one object."""
+    return one is other or one == other
+
+
+def plan(model: Model, recipe: Recipe, former: Plan | None = None) -> Plan:
+    """Work out a recipe for a model. former: a plan of the same model, whose biases are taken where nothing changed.
 
     Raises WorkbenchError for a tensor that the model does not have, that cannot be quantized, or whose shape does
     not fit its ranges, and for a weight with a dynamic range.
@@ -109,7 +114,7 @@ def plan(model: Model, recipe: Recipe) -> Plan:
             )
         else:
             raise WorkbenchError(f"recipe for {recipe.model_name}: {model.name} has no tensor {name!r}")
-    biases, notices = _integer_biases(model, weights, activations)
+    biases, notices = _integer_biases(model, weights, activations, former)
     return Plan(weights, activations, biases, (*remarks, *notices, *_dynamic_biases(model, weights, activations)))
 
 
@@ -155,7 +160,7 @@ def _dynamic_biases(
 
 
 def _integer_biases(
-    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation]
+    model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation], former: Plan | None
 ) -> tuple[dict[str, IntegerBias], tuple[Notice, ...]]:
     """int32 biases of layers whose weight and input both are integers; others stay float."""
     readers: dict[str, int] = {}
@@ -165,8 +170,13 @@ def _integer_biases(
     biases: dict[str, IntegerBias] = {}
     notices: list[Notice] = []
     for layer in model.layers:
+        if layer.bias is None:
+            continue
+        if former is not None and layer.bias in former.biases and _as_before(layer, weights, activations, former):
+            biases[layer.bias] = former.biases[layer.bias]
+            continue
         scale = _bias_scale(layer, weights, activations)
-        if scale is None or layer.bias is None:
+        if scale is None:
             continue
         values = model.tensors[layer.bias].array()
         if readers[layer.bias] > 1:
@@ -192,6 +202,15 @@ def _integer_biases(
                     )
                 )
     return biases, tuple(notices)
+
+
+def _as_before(
+    layer: Layer, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation], former: Plan
+) -> bool:
+    """Whether weight and inputs of a layer have the very quantizers of the former plan."""
+    return weights.get(layer.weight or "") is former.weights.get(layer.weight or "") and all(
+        activations.get(name) is former.activations.get(name) for name in layer.inputs
+    )
 
 
 def _bias_scale(

@@ -1,29 +1,22 @@
 """`simulate`: what a recipe does to the network's output, computed as the exported file computes it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.models.model import Model
-from workbench.models.segments import Cancelled
 from workbench.numerics.errors.sums import ErrorSums
-from workbench.workflow.calibrate import observed_tensors
-from workbench.workflow.comparison import (
-    Comparison,
-    OutputError,
-    TensorError,
-    answers,
-    output_divergence,
-    wilson_interval,
-)
+from workbench.workflow.comparison import Comparison, Metric, OutputError, TensorError, output_error
 from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.memory import observed_tensors
 from workbench.workflow.plan import Replacements, plan
 from workbench.workflow.recipe import Recipe
-
-Metric = Callable[[np.ndarray, np.ndarray | None], float]
-Cancel = Callable[[], bool]
+from workbench.workflow.runs import Cancel, Part, Runs
+from workbench.workflow.settings import Settings
 
 
 def quantized_outputs(
@@ -44,10 +37,42 @@ def joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
         raise WorkbenchError(f"output {name!r} changes its shape from feed to feed ({error})") from None
 
 
-class Simulator:
-    """Compares recipes on the same samples; the float outputs are computed once and kept.
+@dataclass
+class _Gathered:
+    """What the batches so far gave."""
 
-    cache_bytes: float values of observed tensors are kept up to this size (default 1 GB) and computed again beyond.
+    reference: dict[str, list[np.ndarray]]
+    values: dict[str, list[np.ndarray]]
+    sums: dict[str, ErrorSums]
+    n_samples: int = 0
+
+    @classmethod
+    def of(cls, outputs: Iterable[str], names: Iterable[str]) -> "_Gathered":
+        outputs = tuple(outputs)
+        return cls({n: [] for n in outputs}, {n: [] for n in outputs}, {n: ErrorSums() for n in names})
+
+    def add(
+        self,
+        reference: Mapping[str, np.ndarray],
+        outputs: Mapping[str, np.ndarray],
+        sums: Mapping[str, ErrorSums],
+        n_samples: int,
+    ) -> None:
+        for name in self.values:
+            self.reference[name].append(reference[name])
+            self.values[name].append(outputs[name])
+        for name, total in self.sums.items():
+            total.include(sums[name])
+        self.n_samples += n_samples
+
+
+class Simulator:
+    """Compares recipes on the same samples; each run begins where its recipe differs from the last one.
+
+    Float outputs are computed once and kept. Values between segments are kept as far as `cache_bytes` go, and each
+    batch begins at the last kept place before the first change. Every figure is that of a fresh Simulator, bit for
+    bit. To be used from one thread; a comparison inside `cancelled` of another is allowed.
+    metric: function of (outputs, labels) -> float. cache_bytes: default 1 GB.
     """
 
     def __init__(
@@ -61,39 +86,35 @@ class Simulator:
     ) -> None:
         self.model, self.batches, self.metric = model, batches, metric
         self.labels = _checked_labels(labels, batches.n_samples)
-        self._budget = cache_bytes
-        self._float_outputs: dict[str, np.ndarray] | None = None
-        self._float_tensors: dict[tuple[str, ...], list[dict[str, np.ndarray]] | None] = {}
+        self.runs = Runs(model, batches, cache_bytes)
         self._reuse: Replacements = {}
+        self._last: Settings | None = None
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory for values between segments; another size empties the cache."""
+        return self.runs.cache_bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, size: int) -> None:
+        self.runs = Runs(self.model, self.batches, size)
+
+    @property
+    def cached_bytes(self) -> int:
+        """How much of it is in use."""
+        return self.runs.cached_bytes
 
     def float_outputs(self, cancelled: Cancel | None = None) -> dict[str, np.ndarray]:
         """Output name -> float32 (samples, ...) of the folded float network."""
-        if self._float_outputs is None:
-            self._float_outputs = self._float_run(self.model.observed, cancelled)
-        return self._float_outputs
+        results = [self.runs.float_outputs(part, cancelled) for part in self.runs.parts() if not part.look]
+        return {port.name: joined(port.name, [one[port.name] for one in results]) for port in self.model.outputs}
 
-    def _float_run(self, names: tuple[str, ...], cancelled: Cancel | None) -> dict[str, np.ndarray]:
-        """One pass of the float network; keeps the tensors `names` where they fit the budget."""
-        parts: dict[str, list[np.ndarray]] = {port.name: [] for port in self.model.outputs}
-        kept: list[dict[str, np.ndarray]] | None = []
-        size = 0
-        for feeds in self.batches:
-            result = self._run(feeds, {}, {}, names, cancelled)
-            for name, values in parts.items():
-                values.append(result[name])
-            if kept is not None:
-                kept.append({name: result[name] for name in names})
-                size += sum(values.nbytes for values in kept[-1].values())
-                kept = kept if size <= self._budget else None
-        self._float_tensors = {names: kept}
-        return {name: joined(name, values) for name, values in parts.items()}
-
-    def _run(
-        self, feeds: Any, weights: Any, transforms: Any, keep: tuple[str, ...], cancelled: Cancel | None
-    ) -> dict[str, np.ndarray]:
-        if cancelled is not None and cancelled():
-            raise Cancelled
-        return self.model.chain.run(feeds, weights=weights, transforms=transforms, keep=keep, cancelled=cancelled)
+    def settings(self, recipe: Recipe, *, keep: bool = False) -> Settings:
+        """A recipe worked out. keep: the next ones share with it what they have in common."""
+        settings = Settings.of(self.model, recipe, self._reuse if keep else dict(self._reuse), self._last)
+        if keep:
+            self._last = settings
+        return settings
 
     def compare(self, recipe: Recipe, *, tensors: bool = True, cancelled: Cancel | None = None) -> Comparison:
         """The quantized network against the float one on all samples. Raises `Cancelled` when cancelled() is true.
@@ -102,57 +123,91 @@ class Simulator:
         quantizes: looking at another value would cut the network where the exported file is not cut.
         tensors=False leaves them out and saves the time.
         """
-        worked_out = plan(self.model, recipe)
-        weights, transforms = worked_out.replacements(self.model, self._reuse), worked_out.transforms()
-        reference = self.float_outputs(cancelled)
-        names = tuple(n for n in observed_tensors(self.model) if n in self.model.observed or n in transforms)
-        if tensors and names not in self._float_tensors:
-            self._float_run(names, cancelled)
-        known = self._float_tensors.get(names)
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in reference}
-        sums = {name: ErrorSums() for name in (names if tensors else ())}
-        for i, feeds in enumerate(self.batches):
-            result = self._run(feeds, weights, transforms, names if tensors else (), cancelled)
-            for name, values in parts.items():
-                values.append(result[name])
-            if not tensors:
+        settings = self.settings(recipe, keep=True)
+        gathered = self._gathered(self._observed(settings) if tensors else ())
+        for part in self.runs.parts():
+            if not part.look:
+                self._run(part, settings, gathered, cancelled)
+        return self._comparison(gathered, settings)
+
+    def trial(
+        self,
+        settings: Settings,
+        *,
+        joined: int | None = None,
+        workers: Executor | None = None,
+        cancelled: Cancel | None = None,
+    ) -> Comparison:
+        """Other settings on all samples, without tensors; the last compared recipe's values stay in place.
+
+        joined: see `Runs.trial`. workers: run batches at the same time; `cancelled` is then asked by all of them.
+        """
+
+        def run(part: Part) -> Mapping[str, np.ndarray]:
+            return self.runs.trial(part, settings, cancelled, joined=joined)
+
+        parts = [part for part in self.runs.parts() if not part.look]
+        gathered = self._gathered(())
+        results = map(run, parts) if workers is None else workers.map(run, parts)
+        for part, outputs in zip(parts, results, strict=True):
+            gathered.add(self.runs.float_outputs(part, cancelled), outputs, {}, part.n_samples)
+        return self._comparison(gathered, settings)
+
+    def progress(
+        self, recipe: Recipe, *, tensors: bool = False, cancelled: Cancel | None = None
+    ) -> Iterator[Comparison]:
+        """The same over a growing number of samples: the first few, then about twice as many each time, then all.
+
+        The last Comparison is that of `compare`. Raises `Cancelled`.
+        """
+        settings = self.settings(recipe, keep=True)
+        names = self._observed(settings) if tensors else ()
+        gathered, said = self._gathered(names), 0
+        for part in self.runs.parts():
+            if part.look:
+                look = self._gathered(names)
+                self._run(part, settings, look, cancelled)
+                yield self._comparison(look, settings)
+                said = look.n_samples
                 continue
-            float_values = known[i] if known is not None else self._run(feeds, {}, {}, names, cancelled)
-            for name, total in sums.items():
-                seen = transforms[name](result[name]) if name in transforms else result[name]
-                total.add(float_values[name], seen)
-        outputs = {name: self._output_error(reference[name], joined(name, values)) for name, values in parts.items()}
-        notices = self.batches.notices + worked_out.notices
-        errors = {name: TensorError.of(total) for name, total in sums.items()}
-        return Comparison(outputs, errors, self.batches.n_samples, notices)
+            self._run(part, settings, gathered, cancelled)
+            if 2 * said <= gathered.n_samples < self.batches.n_samples:
+                yield self._comparison(gathered, settings)
+                said = gathered.n_samples
+        yield self._comparison(gathered, settings)
+
+    def prepare(self, segment: int, cancelled: Cancel | None = None) -> None:
+        """Have the last recipe's values ready for changes that begin at a segment, where the memory allows it."""
+        for part in self.runs.parts():
+            self.runs.prepare(part, segment, cancelled)
 
     def error_of(self, output: str, values: np.ndarray) -> OutputError:
         """Any values (samples, ...) of an output against the float network's."""
-        return self._output_error(self.float_outputs()[output], values)
+        return output_error(self.float_outputs()[output], values, self.labels, self.metric)
 
-    def _output_error(self, reference: np.ndarray, values: np.ndarray) -> OutputError:
-        sums = ErrorSums()
-        sums.add(reference, values)
-        expected, got = answers(reference), answers(values)
-        agreement = None if expected is None or got is None else float((expected == got).mean())
-        accuracy = float_accuracy = interval = None
-        labels = self.labels
-        if labels is not None and got is not None and expected is not None and got.reshape(-1).shape == labels.shape:
-            accuracy = float((got.reshape(-1) == labels).mean())
-            float_accuracy = float((expected.reshape(-1) == labels).mean())
-            interval = wilson_interval(accuracy, labels.size)
-        own = None if self.metric is None else (self.metric(reference, labels), self.metric(values, labels))
-        return OutputError(
-            sqnr_db=sums.sqnr_db,
-            cosine=sums.cosine,
-            kl=output_divergence(reference, values),
-            mse=sums.mse,
-            agreement=agreement,
-            accuracy=accuracy,
-            float_accuracy=float_accuracy,
-            accuracy_interval=interval,
-            metric=own,
-        )
+    def _observed(self, settings: Settings) -> tuple[str, ...]:
+        seen = settings.activations
+        return tuple(n for n in observed_tensors(self.model) if n in self.model.observed or n in seen)
+
+    def _gathered(self, names: tuple[str, ...]) -> _Gathered:
+        return _Gathered.of((port.name for port in self.model.outputs), names)
+
+    def _run(self, part: Part, settings: Settings, gathered: _Gathered, cancelled: Cancel | None) -> None:
+        done = self.runs.run(part, settings, tuple(gathered.sums), cancelled)
+        gathered.add(self.runs.float_outputs(part, cancelled), done.outputs, done.sums, part.n_samples)
+
+    def _comparison(self, gathered: _Gathered, settings: Settings) -> Comparison:
+        n = min(gathered.n_samples, self.batches.n_samples)
+        labels = None if self.labels is None else self.labels[:n]
+        outputs = {
+            name: output_error(
+                joined(name, gathered.reference[name]), joined(name, gathered.values[name]), labels, self.metric
+            )
+            for name in gathered.values
+        }
+        errors = {name: TensorError.of(total) for name, total in gathered.sums.items()}
+        total = self.batches.n_samples
+        return Comparison(outputs, errors, n, self.batches.notices + settings.notices, None if n == total else total)
 
 
 def _checked_labels(labels: Any, n_samples: int) -> np.ndarray | None:
@@ -187,4 +242,4 @@ def simulate(
     if labels is None:
         labels = getattr(data, "labels", None)
     batches = as_batches(model, data, preprocess=preprocess)
-    return Simulator(model, batches, labels, metric=metric).compare(recipe)
+    return Simulator(model, batches, labels, metric=metric, cache_bytes=0).compare(recipe)

@@ -21,8 +21,8 @@ from workbench.numerics.clipping.compatibility import caffe, mxnet, ncnn, onnxru
 from workbench.numerics.clipping.compatibility.curve import divergences
 from workbench.numerics.clipping.compatibility.definition import Definition, expand
 from workbench.numerics.clipping.compatibility.relative_entropy import relative_entropy, smooth
-from workbench.numerics.clipping.compatibility.searches import SEARCHES
-from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, magnitudes, two_sided
+from workbench.numerics.clipping.compatibility.searches import SEARCHES, search_by
+from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, magnitudes, numpy_histogram, two_sided
 from workbench.numerics.clipping.sweep import sweep
 from workbench.numerics.errors.expected import mean_squared_error
 from workbench.numerics.formats.catalogue import FORMATS
@@ -344,3 +344,34 @@ def test_divergence_of_lists():
 def test_edges_beyond_float32_are_still_finite():
     edges = equal_edges(-3e38, 3e38, 7)
     assert np.isfinite(edges).all() and edges[0] == np.float32(-3e38) and edges[-1] == np.float32(3e38)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_sweep_takes_no_bins_that_are_not_the_tool_s(name):
+    with pytest.raises(
+        WorkbenchError, match=f"{name} reads the bins.*a Histogram cannot give exactly.*LinearHistogram"
+    ):
+        sweep(Histogram.of(tensor("laplace", 37)), "int8", method=name)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_given_histogram_is_swept_as_it_is(name):
+    mirrored = name in ("entropy_onnxruntime", "entropy_mxnet")
+    d = SortedSums.of(tensor("student", 38))
+    exact = search_by(name, d, FORMATS["int8"], {"bins": 1001})
+    edges = np.linspace(-d.absmax if mirrored else 0.0, d.absmax, 1002)
+    if mirrored:
+        counts = two_sided(d, 1001)[0]
+    elif name == "entropy_caffe":
+        counts = numpy_histogram(d, equal_edges(0.0, d.absmax, 1001))
+    else:
+        counts = magnitudes(d, 1001, lambda x, largest: np.floor(x / largest * np.float32(1001)))
+        if name == "entropy_tensorrt":
+            counts = magnitudes(d, 1001, lambda x, largest: np.floor(x * np.float32(1001) / largest))
+    if name == "entropy_ncnn":
+        counts[0] -= d.n_zeros
+    curve = sweep(LinearHistogram(counts, edges), "int8", method=name)
+    assert np.array_equal(curve.kl, exact.kl) and curve.chosen == exact.chosen
+    assert curve.thresholds == pytest.approx(exact.thresholds, rel=1e-6)
+    again = sweep(LinearHistogram(counts, edges), "int8", method=name, bins=301)
+    assert again.kl.size < curve.kl.size  # counted anew

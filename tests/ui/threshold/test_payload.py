@@ -1,5 +1,6 @@
 """From a subject to what is sent: small, complete, and not made twice."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -20,6 +21,7 @@ from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.ui.charts.magnitude import Magnitudes
 from workbench.ui.threshold.curves import curves_of
 from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.material import material_of
 from workbench.ui.threshold.payload import key_of, payload_of
 from workbench.ui.threshold.subject import Subject
 
@@ -81,22 +83,67 @@ def test_an_unsigned_mirrored_range_starts_at_zero():
 
 def test_what_is_known_is_not_made_again():
     first = payload_of(subject(VALUES["laplace"], "int8"))
-    moved = payload_of(subject(first.subject.distribution, "int8", share=0.4), first)
-    assert moved.data is first.data and moved.chart is first.chart
+    moved = payload_of(subject(first.subject.distribution, "int8", share=0.4), first.material)
+    assert moved.material is first.material
     assert moved.meta["range"] != first.meta["range"] and moved.meta["error"] != first.meta["error"]
-    same_again = payload_of(subject(VALUES["laplace"].copy(), "int8", share=0.4), first)
-    assert same_again.data is first.data
-    other = payload_of(subject(VALUES["gaussian"], "int8"), first)
+    same_again = payload_of(subject(VALUES["laplace"].copy(), "int8", share=0.4), first.material)
+    assert same_again.data is first.data and same_again.curves is first.curves
+    other = payload_of(subject(VALUES["gaussian"], "int8"), first.material)
     assert other.data != first.data
     affine = payload_of(subject(first.subject.distribution, "int8", symmetric=False))
-    moved = payload_of(subject(first.subject.distribution, "int8", symmetric=False, share=0.4), affine)
-    assert moved.data is affine.data and moved.chart is not affine.chart  # its curves depend on the other handle
+    moved = payload_of(subject(first.subject.distribution, "int8", symmetric=False, share=0.4), affine.material)
+    assert moved.data is affine.data and moved.curves is not affine.curves  # they depend on the other handle
+
+
+@pytest.mark.parametrize("moving", ["low", "high"])
+def test_of_two_curves_the_one_of_the_moved_handle_stays(moving):
+    def with_range(low, high):
+        given = subject(VALUES["laplace"], "int8", symmetric=False)
+        quantizer = Quantizer.covering("int8", low, high, symmetric=False)
+        return dataclasses.replace(given, quantizer=quantizer, low=low, high=high)
+
+    first = material_of(with_range(-2.0, 3.0))
+    moved = with_range(-1.5, 3.0) if moving == "low" else with_range(-2.0, 2.0)
+    again, fresh = material_of(moved, first), material_of(moved)
+    kept = set(map(id, first.parts.values())) & set(map(id, again.parts.values()))
+    assert len(kept) == 1
+    for name in ("at", "mse", "rounding", "clipping", "kl"):
+        assert np.array_equal(getattr(again.curves, name), getattr(fresh.curves, name), equal_nan=True)
+    assert again.data == fresh.data
+
+
+@pytest.mark.parametrize("format", ["int8", "uint8", "fp8_e4m3", "q8", "nf4", "int16", "kmeans3", "fp16", "mxint8"])
+def test_material_ends_where_it_is_told_to_and_knows_its_size(format):
+    class Enough(Exception):
+        pass
+
+    asked = []
+
+    def pause():
+        asked.append(1)
+        if len(asked) > 3:
+            raise Enough
+
+    array = channels(6, 300)
+    largest = np.abs(array).max(axis=1)
+    grouped = FORMATS[format].has_scale
+    for given in [subject(VALUES["laplace"], format)] + (
+        [Subject("w", "", None, array, Quantizer.covering(format, -largest, largest, symmetric=True, axis=0), True)]
+        if grouped
+        else []
+    ):
+        asked.clear()
+        whole = material_of(given)
+        assert whole.n_bytes >= len(whole.data) + (0 if whole.curves is None else whole.curves.n_bytes)
+        if whole.kind == "handles":
+            with pytest.raises(Enough):
+                material_of(given, pause=pause)
 
 
 @pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "affine"])
 def test_curves_are_the_figures_at_their_places(symmetric):
     given = subject(VALUES["laplace"], "int8", symmetric, share=0.6)
-    curves, _ = curves_of(given, None)
+    curves = material_of(given).curves
     low, high = given.span
     for i in range(3, curves.at.size, 17):
         at = curves.at[i]
@@ -117,7 +164,7 @@ def test_curves_are_the_figures_at_their_places(symmetric):
 @pytest.mark.parametrize("values", ["laplace", "relu6"])
 def test_curves_of_thousands_of_levels_are_close(format, rounding, values):
     given = subject(VALUES[values], FORMATS[format].with_choices(rounding=rounding))
-    curves, _ = curves_of(given, None)
+    curves = material_of(given).curves
     for i in range(20, curves.at.size, 30):
         quantizer = Quantizer.covering(given.quantizer.format, -curves.at[i], curves.at[i], symmetric=True)
         exact = expected_error(given.distribution, quantizer)
@@ -130,7 +177,7 @@ def test_curves_of_thousands_of_levels_are_close(format, rounding, values):
 @pytest.mark.parametrize("format", ["int8", "q8", "flex16_5", "gfpq8", "log2_4", "nf4", "fp8_e5m2"])
 def test_curves_follow_rounding_bands_and_steps(format, zero_band, rounding):
     given = subject(VALUES["laplace"], FORMATS[format].with_choices(rounding=rounding), zero_band=zero_band)
-    curves, _ = curves_of(given, None)
+    curves = material_of(given).curves
     assert (np.diff(curves.at) > 0).all()
     for i in range(20, curves.at.size, 29):
         at = curves.at[i]
@@ -142,7 +189,7 @@ def test_curves_follow_rounding_bands_and_steps(format, zero_band, rounding):
 
 @pytest.mark.parametrize("format", ["q8", "gfpq8", "log2_3"])
 def test_a_curve_jumps_where_the_scale_does(format):
-    curves, _ = curves_of(subject(VALUES["laplace"], format), None)
+    curves = material_of(subject(VALUES["laplace"], format)).curves
     scales = [Quantizer.covering(format, -at, at, symmetric=True) for at in curves.at]
     jumps = [i for i in range(1, len(scales)) if scales[i] != scales[i - 1]]
     assert len(jumps) >= 5
@@ -176,7 +223,7 @@ def test_groups_in_steps_of_their_own_have_measured_figures(format):
     largest = np.abs(array).max(axis=1)
     band = 0.05 if format == "int8" else 0.0
     first = Quantizer.covering(format, -largest, largest, symmetric=True, axis=0, zero_band=band)
-    _, table = curves_of(Subject("w", "c", None, array, first, True), Groups.of(array, first))
+    _, table, _ = curves_of(Subject("w", "c", None, array, first, True), Groups.of(array, first))
     for i in range(0, table["ratio"].size, 11):
         high = (table["ratio"][i] * largest.astype(np.float64)).astype(np.float32)
         quantizer = Quantizer.covering(format, -high, high, symmetric=True, axis=0, zero_band=band)

@@ -6,7 +6,8 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
-from workbench.numerics.clipping.least_error import least_error, search_range
+from workbench.numerics.clipping.least_error import least_error
+from workbench.numerics.clipping.range_search import search_range
 from workbench.numerics.codebooks.weighted_values import distinct_values, spread_cuts
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.formats.format import Format
@@ -94,12 +95,16 @@ def least_power(
         return whole.mirrored() if mirrored else whole
     x, weights = points(distribution)
 
-    def error(low: float, high: float) -> float:
-        quantizer = Quantizer.covering(format, low, high, symmetric=mirrored)
-        # in parts of the largest magnitude: high powers of small numbers would all be 0
-        return mean_power_error(x, weights, quantizer, p, unit=distribution.absmax)
+    def errors(lows: np.ndarray, highs: np.ndarray) -> np.ndarray:
+        found = np.empty(lows.shape)
+        for at, (low, high) in enumerate(zip(lows[:, 0], highs[:, 0], strict=True)):
+            quantizer = Quantizer.covering(format, low, high, symmetric=mirrored)
+            # in parts of the largest magnitude: high powers of small numbers would all be 0
+            found[at] = mean_power_error(x, weights, quantizer, p, unit=distribution.absmax)
+        return found
 
-    return search_range(whole, mirrored, error)
+    low, high = search_range(np.array([whole.low]), np.array([whole.high]), mirrored, errors)
+    return ClipRange(float(low[0]), float(high[0]))
 
 
 def least_absolute(distribution: Distribution, format: Format | str, *, symmetric: bool | None = None) -> ClipRange:

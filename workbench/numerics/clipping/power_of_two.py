@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
-from workbench.numerics.clipping.least_error import noise_model
+from workbench.numerics.clipping.least_error import mean_squared_errors
 from workbench.numerics.clipping.unit_threshold import unit_threshold
 from workbench.numerics.errors.expected import mean_squared_error
 from workbench.numerics.formats.catalogue import as_format
@@ -127,7 +127,7 @@ def _best_zero_point(distribution: Distribution, format: IntegerFormat, exponent
 
     def error(zero_point: int) -> float:
         quantizer = Quantizer(format, scale, zero_point)
-        return noise_model(distribution, quantizer) if format.bits > 8 else mean_squared_error(distribution, quantizer)
+        return float(mean_squared_errors(distribution, quantizer)[0])
 
     while last - first > 2:
         middle = (first + last) // 2

@@ -10,13 +10,15 @@ from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.clip_range import check_not_empty, must_mirror
 from workbench.numerics.clipping.compatibility.search import Search
 from workbench.numerics.clipping.compatibility.searches import SEARCHES, search_by
-from workbench.numerics.errors.divergence import kl_divergence
+from workbench.numerics.errors.divergence import kl_at
 from workbench.numerics.errors.error import decibels
-from workbench.numerics.errors.expected import LevelCells, overflows
+from workbench.numerics.errors.expected import errors_at
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.formats.format import Format
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.distribution import Distribution
+from workbench.numerics.statistics.linear_histogram import LinearHistogram
+from workbench.numerics.statistics.sorted_sums import SortedSums
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,26 +46,19 @@ class ThresholdCurve:
         """The quantizer at one threshold."""
         return Quantizer.covering(self.format, self.low[index], self.high[index], symmetric=self.symmetric)
 
+    @property
+    def quantizers(self) -> Quantizer:
+        """A quantizer with a group for each threshold."""
+        return Quantizer.covering(self.format, self.low, self.high, symmetric=self.symmetric, axis=0)
+
     @functools.cached_property
     def kl(self) -> np.ndarray:
-        if self.search is not None:
-            return self.search.kl
-        return np.array([kl_divergence(self.distribution, self.quantizer(i)) for i in range(self.thresholds.size)])
+        return kl_at(self.distribution, self.quantizers) if self.search is None else self.search.kl
 
     @functools.cached_property
     def _squared_errors(self) -> tuple[np.ndarray, np.ndarray]:
         """Rounding and clipping parts of the mean squared error."""
-        n, size = self.distribution.count, self.thresholds.size
-        rounding, clipping = np.zeros(size), np.zeros(size)
-        for i in range(size):
-            quantizer = self.quantizer(i)
-            if quantizer.levels is None or quantizer.boundaries is None:
-                continue
-            parts = LevelCells.of(self.distribution, quantizer.levels, quantizer.boundaries)
-            rounding[i], clipping[i] = (sum_of_squares / n for sum_of_squares in parts.squared_errors)
-            if overflows(self.distribution, quantizer):
-                clipping[i] = np.inf
-        return rounding, clipping
+        return errors_at(self.distribution, self.quantizers)
 
     @property
     def rounding(self) -> np.ndarray:
@@ -99,9 +94,11 @@ def sweep(
     "entropy_onnxruntime" and the like those of that tool (see `clipping.compatibility`).
     symmetric: True, or None with a signed format: [-T, T]; otherwise the data's own range cut at T on both sides.
     thresholds: ascending positive float64 (n,) instead of the candidates of "entropy".
-    options: of another tool's method, such as bins=2048.
+    options: of another tool's method, such as bins=2048. It takes the values as `SortedSums`, which tells what the tool
+    would count, or the tool's own histogram as `LinearHistogram`, whose bins are swept as they are.
     A format without a scale has one point, its own range. Raises WorkbenchError for an unknown method, format or
-    option, an empty distribution, thresholds that are not positive and ascending or given beside another tool's method.
+    option, an empty distribution, a `Histogram` for another tool's method, thresholds that are not positive and
+    ascending or given beside another tool's method.
     """
     check_not_empty(distribution)
     format = as_format(format)
@@ -109,6 +106,11 @@ def sweep(
         raise WorkbenchError(f"unknown sweep method {method!r}; expected one of {', '.join(['entropy', *SEARCHES])}")
     if options and method == "entropy":
         raise WorkbenchError(f"the sweep of entropy has no option {next(iter(options))!r}")
+    if method != "entropy" and not isinstance(distribution, SortedSums | LinearHistogram):
+        raise WorkbenchError(
+            f"{method} reads the bins that its tool counts, which a {type(distribution).__name__} cannot give exactly; "
+            "pass the values as wb.SortedSums, the tool's own histogram as wb.LinearHistogram, or sweep entropy"
+        )
     if thresholds is not None and method != "entropy":
         raise WorkbenchError(f"{method} has candidates of its own; leave thresholds out, or sweep entropy")
     mirrored = must_mirror(format, symmetric)

@@ -64,15 +64,12 @@ def code_counts(distribution: Distribution, quantizer: Quantizer) -> np.ndarray 
     if not one.format.stochastic:
         return distribution.cells(one.boundaries).count
     draws = Draws.of(distribution, one)
-    count, total, _ = draws.inner
-    width = draws.upper - draws.lower
-    pruned = width == 0
-    upwards = np.where(pruned, 0.0, (total - draws.lower * count) / np.where(pruned, 1.0, width))
+    count, lower, upper = draws.cells.count, draws.cost.lower, draws.cost.upper
+    width = upper - lower
+    upwards = np.where(width > 0, draws.cells.total - lower * count, 0.0) / np.where(width > 0, width, 1.0)
     counts = np.zeros(one.levels.size)
-    np.add.at(counts, draws.place[~pruned], upwards[~pruned])
-    np.add.at(counts, draws.place[~pruned] - 1, (count - upwards)[~pruned])
-    counts[one.levels == 0] += count[pruned].sum()
-    counts[[0, -1]] += draws.cells.count[[0, -1]]
+    for ends, shares in ((lower, count - upwards), (upper, upwards)):
+        np.add.at(counts, np.searchsorted(one.levels, ends), shares)
     return counts
 
 

@@ -10,7 +10,7 @@ from workbench.numerics.compiled import compiled
 from workbench.numerics.statistics.prefix import running_sums
 
 
-@compiled
+@compiled("float64[:] float64[:] float64[:] float64[:] float64[:] int64 int32[:,:]!")
 def _best_starts(
     weight: Any, first: Any, first_lo: Any, second: Any, second_lo: Any, n_levels: Any, start: Any
 ) -> None:

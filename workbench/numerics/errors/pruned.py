@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from workbench.numerics.errors.error import QuantizationError, decibels
+from workbench.numerics.errors.interval import certain_interval
 from workbench.numerics.quantizer import Quantizer
+from workbench.numerics.statistics.cost import Cost
 from workbench.numerics.statistics.distribution import Cells, Distribution
 
 
@@ -28,4 +30,6 @@ def pruned_error(distribution: Distribution, quantizer: Quantizer) -> Quantizati
     mse, kept = lost / n, max(signal - lost, 0.0)
     cosine = math.sqrt(kept / signal) if signal > 0 else 1.0
     zeroed = max(0.0, float(cells.count[1]) - distribution.n_zeros) / n
-    return QuantizationError(mse, mse, 0.0, decibels(signal, lost), cosine, 0.0, worst, 0.0, zeroed, None, (mse, mse))
+    cost = Cost(cuts.astype(np.float64), np.zeros(3), np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    interval = certain_interval(distribution, cost, mse, signal)
+    return QuantizationError(mse, mse, 0.0, decibels(signal, lost), cosine, 0.0, worst, 0.0, zeroed, None, interval)

@@ -50,6 +50,13 @@ class ErrorSums:
         _accumulate(_flat(reference), _flat(values), self._sums)
         self.count += reference.size
 
+    def include(self, other: "ErrorSums") -> None:
+        """Add what other sums have counted; bit for bit as if their arrays had been added here, one after the other."""
+        worst = max(self._sums[5], other._sums[5])
+        self._sums += other._sums
+        self._sums[5] = worst
+        self.count += other.count
+
     @property
     def mse(self) -> float:
         return float(self._sums[1]) / max(self.count, 1)

@@ -12,7 +12,7 @@ _MODES = ("nearest_even", "nearest_away", "toward_zero", "up", "down")
 _POLICIES = ("saturate", "infinity", "ieee")
 
 
-@compiled
+@compiled("float32[:] float32[:]! int64 int64 int64 int64 float64 float64")
 def _round(
     values: Any, out: Any, mantissa_bits: Any, min_exponent: Any, mode: Any, policy: Any, largest: Any, beyond: Any
 ) -> None:

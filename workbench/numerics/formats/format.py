@@ -186,6 +186,11 @@ class Format:
                 np.abs(units) > np.float32(self.largest), self.round_unit(units, zero_point) * scale, inside
             )
 
+    def squared_error(self, values: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
+        """Sum of (x - y)^2 over each row, float64 (groups,), with the arguments of `fake_quantize`; finite values."""
+        difference = self.fake_quantize(values, scale, zero_point) - values
+        return np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
+
     def _between_levels(
         self, values: np.ndarray, units: np.ndarray, scale: np.ndarray, zero_point: np.ndarray
     ) -> np.ndarray:

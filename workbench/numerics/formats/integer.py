@@ -1,5 +1,6 @@
 """Integer formats: codes qmin..qmax, saturating, rounded to nearest even as ONNX QuantizeLinear does or by choice."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 
 from workbench.numerics.compiled import compiled
 from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.rounding import boundaries_between, round_to_integer
+from workbench.numerics.formats.rounding import Rounding, boundaries_between, round_to_integer
 
 
-@compiled
+@compiled("float32[:,:] float32[:,:]! float32[:] float32[:] float32[:]")
 def _fake_quantize(rows: Any, out: Any, scale: Any, lowest: Any, highest: Any) -> None:
     """out float32 (groups, n): the levels of `rows` under one scale and one pair of end codes a group, all float32."""
     for g in range(rows.shape[0]):
@@ -22,6 +23,31 @@ def _fake_quantize(rows: Any, out: Any, scale: Any, lowest: Any, highest: Any) -
             elif level > top:
                 level = top
             out[g, i] = (level + np.float32(0.0)) * s  # an integer has no minus zero
+
+
+@compiled("float32[:,:] float32[:] float32[:] float32[:] float64[:]!", any_order=True)
+def _squared_error(rows: Any, scale: Any, lowest: Any, highest: Any, sums: Any) -> None:
+    """sums float64 (groups,): of (x - y)^2, y as in `_fake_quantize`."""
+    for g in range(rows.shape[0]):
+        s, bottom, top = scale[g], lowest[g], highest[g]
+        total = 0.0
+        for i in range(rows.shape[1]):
+            x = rows[g, i]
+            level = np.rint(x / s)
+            level = bottom if level < bottom else level
+            level = top if level > top else level
+            difference = np.float64(level * s - x)
+            total += difference * difference
+        sums[g] = total
+
+
+@functools.lru_cache(maxsize=64)
+def _boundaries_within(reach: int, rounding: Rounding) -> np.ndarray:
+    """float32 (2 reach,), read-only: the boundaries between the whole numbers from -reach to reach."""
+    levels = np.arange(-reach, reach + 1, dtype=np.float32)
+    boundaries = boundaries_between(levels, rounding, levels[:-1] % 2 == 0)
+    boundaries.setflags(write=False)
+    return boundaries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +85,9 @@ class IntegerFormat(Format):
         return np.arange(self.qmin - zero_point, self.qmax - zero_point + 1, dtype=np.float32)
 
     def unit_boundaries(self, zero_point: int = 0) -> np.ndarray:
-        levels = self.unit_levels(zero_point)
-        return boundaries_between(levels, self.rounding, levels[:-1] % 2 == 0)
+        reach = self.qmax - self.qmin
+        first = self.qmin - zero_point + reach
+        return _boundaries_within(reach, self.rounding)[first : first + reach]
 
     def unit_ends(self, zero_points: np.ndarray) -> np.ndarray:
         return np.stack([self.qmin - zero_points, self.qmax - zero_points], axis=1).astype(np.float32)
@@ -84,6 +111,17 @@ class IntegerFormat(Format):
             return super().fake_quantize(values, scale, zero_point)
         rows = np.ascontiguousarray(values)
         quantized = np.empty_like(rows)
-        ends = self.unit_ends(zero_point[:, 0])
-        _fake_quantize(rows, quantized, scale[:, 0], ends[:, 0].copy(), ends[:, 1].copy())
+        _fake_quantize(rows, quantized, *self._columns(scale, zero_point))
         return quantized
+
+    def squared_error(self, values: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
+        if self.rounding != "nearest_even":
+            return super().squared_error(values, scale, zero_point)
+        sums = np.empty(len(values))
+        _squared_error(np.ascontiguousarray(values), *self._columns(scale, zero_point), sums)
+        return sums
+
+    def _columns(self, scale: np.ndarray, zero_point: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scale, lowest and highest level at scale 1 of each group, float32 (groups,), from (groups, 1)."""
+        lowest, highest = self.unit_ends(zero_point[:, 0]).T
+        return np.ascontiguousarray(scale[:, 0]), np.ascontiguousarray(lowest), np.ascontiguousarray(highest)

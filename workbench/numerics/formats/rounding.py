@@ -24,13 +24,13 @@ _DOWN = np.float32(-np.inf)
 
 
 def boundaries_between(levels: np.ndarray, rounding: Rounding, lower_is_even: np.ndarray) -> np.ndarray:
-    """float32 (n - 1,): the largest float32 that goes to the lower of two neighbouring levels.
+    """float32 (..., n - 1): the largest float32 that goes to the lower of two neighbouring levels.
 
-    levels: float32 (n,) ascending. lower_is_even: bool (n - 1,), whether a tie to even goes to the lower one.
+    levels: float32 (..., n) ascending. lower_is_even: bool (n - 1,), whether a tie to even goes to the lower one.
     stochastic has the boundaries of nearest_even: the side that is more likely. Where a negative level has a positive
     neighbour (there is no zero), every mode but up and down goes to the nearest, and a tie is positive.
     """
-    lower, upper = levels[:-1], levels[1:]
+    lower, upper = levels[..., :-1], levels[..., 1:]
     if rounding == "up":
         return lower.copy()
     below_upper = np.nextafter(upper, _DOWN)

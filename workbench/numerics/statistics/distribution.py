@@ -1,10 +1,14 @@
 """`Distribution`: the one question that every statistic of a tensor can answer."""
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from workbench.numerics.statistics.cost import Cost
+from workbench.numerics.statistics.prefix import running_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,36 @@ class LinearBins:
         """float32 (n,): the value that stands for a bin; the kernel decides by it which level the bin goes to."""
         return ((self.edges[:-1] + self.edges[1:]) / 2).astype(np.float32)
 
+    @functools.cached_property
+    def filled(self) -> "FilledBins":
+        """The bins that hold something: the others change no divergence."""
+        held = self.counts > 0
+        return FilledBins.of(self.centres[held], self.counts[held], self.n_zeros)
+
+
+@dataclass(frozen=True, eq=False)
+class FilledBins:
+    """Counts in bins of which none is empty, ready for divergences.
+
+    centres: float32 (n,), ascending. counts: float64 (n,), in units near their mean, which have small logarithms;
+    n_zeros: of exact zeros, in the same unit. running: float64 (n + 1, 4), running sums of c and c ln c, hi and lo of
+    each, c the counts.
+    """
+
+    centres: np.ndarray
+    counts: np.ndarray
+    n_zeros: float
+    running: np.ndarray
+
+    @classmethod
+    def of(cls, centres: np.ndarray, counts: np.ndarray, n_zeros: float) -> "FilledBins":
+        """counts: float64 (n,), all positive."""
+        unit = math.ldexp(1.0, math.frexp(float(counts.mean()))[1]) if counts.size else 1.0
+        counts, sums = counts / unit, np.zeros((4, counts.size + 1))
+        for column, hi, lo in zip((counts, counts * np.log(counts)), sums[::2], sums[1::2], strict=True):
+            running_sums(column, hi, lo)
+        return cls(centres, counts, n_zeros / unit, np.ascontiguousarray(sums.T))
+
 
 @runtime_checkable
 class Distribution(Protocol):
@@ -55,13 +89,13 @@ class Distribution(Protocol):
     def absmax(self) -> float: ...
 
     def cells(self, cuts: np.ndarray) -> Cells:
-        """Moments between ascending float32 cuts."""
+        """Moments between float32 cuts (n,), or (rows, n): many questions at once; ascending in each row."""
 
     def extremes(self, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest value in each cell, float64 (len(cuts) + 1,), NaN where a cell is empty."""
 
-    def uncertainty(self, boundaries: np.ndarray, levels: np.ndarray) -> tuple[float, float]:
-        """How far the true sum of squared errors can lie (below, above) the one computed from `cells`."""
+    def uncertainty(self, cost: Cost) -> tuple[float, float]:
+        """How far the true sum of costs can lie (below, above) the one computed from `cells`; neither negative."""
 
     def quantile(self, share: float) -> float:
         """Value below or at which the share (0 to 1) of the values lies."""

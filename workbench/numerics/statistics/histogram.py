@@ -2,16 +2,20 @@
 
 import functools
 from array import array as growing
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.statistics import histogram_rows as rows
-from workbench.numerics.statistics.certainty import squared_error_uncertainty
+from workbench.numerics.statistics.certainty import cost_uncertainty
+from workbench.numerics.statistics.cost import Cost
 from workbench.numerics.statistics.distribution import Cells, LinearBins, extremes_of_rows, kl_edges
-from workbench.numerics.statistics.extremes import finite_extremes
+from workbench.numerics.statistics.row_counts import WAITING, RowCounts
+from workbench.numerics.statistics.row_ends import RowEnds, blocks_of
 from workbench.numerics.statistics.row_table import RowTable
+from workbench.numerics.statistics.seen_samples import SeenSamples
 from workbench.numerics.values import as_float32
 
 
@@ -21,8 +25,8 @@ class Histogram:
     Integer moments make it bit-identical whatever the batches, their order or the number of workers: `a + b` adds.
     keys: uint32 (n,), ascending and unique; moments: int64 (n, 3): count, sum r, sum r^2 (see `histogram_rows`).
     n_zeros: exact zeros, kept apart; low, high: exact extremes of the finite values.
-    sample_ranges: float32 (samples, 2), lowest and highest finite value of each sample in the order seen, NaN where a
-    sample has none; (0, 2) where they are not known. They follow the order of the data, so `==` leaves them out.
+    samples: their ranges, and which of them the values at both ends came from; nothing where it is not known. That
+    follows the order of the data, so `==` leaves it out.
     """
 
     def __init__(
@@ -32,10 +36,10 @@ class Histogram:
         n_zeros: int,
         low: float,
         high: float,
-        sample_ranges: np.ndarray | None = None,
+        samples: SeenSamples | None = None,
     ) -> None:
         self._keys, self._moments = keys, moments
-        self.sample_ranges = np.zeros((0, 2), np.float32) if sample_ranges is None else sample_ranges
+        self.samples = SeenSamples.none() if samples is None else samples
         self.n_zeros = float(n_zeros)
         self.low, self.high = low, high
         finite, infinite = rows.kinds(keys)
@@ -54,7 +58,8 @@ class Histogram:
     def __add__(self, other: "Histogram") -> "Histogram":
         """The values of both; exact, commutative and associative to the bit.
 
-        The samples' ranges of `other` come behind; where one of the two has not kept them, neither has the sum.
+        The samples of `other` come behind; where one of the two has not kept what tells samples apart, neither has the
+        sum.
         """
         if not isinstance(other, Histogram):
             return NotImplemented
@@ -65,9 +70,9 @@ class Histogram:
         filled = [p for p in (self, other) if p.count]
         low = min((p.low for p in filled), default=0.0)
         high = max((p.high for p in filled), default=0.0)
-        known = all(len(p.sample_ranges) or not p._n_values for p in (self, other))
-        ranges = np.concatenate([self.sample_ranges, other.sample_ranges]) if known else None
-        return Histogram(keys, moments, int(self.n_zeros + other.n_zeros), low, high, ranges)
+        known = all(len(p.samples.ranges) or not p._n_values for p in (self, other))
+        samples = self.samples.followed_by(other.samples) if known else None
+        return Histogram(keys, moments, int(self.n_zeros + other.n_zeros), low, high, samples)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
@@ -84,18 +89,18 @@ class Histogram:
         return f"<Histogram of {self.count:,} values in [{self.low:.4g}, {self.high:.4g}]>"
 
     @property
+    def sample_ranges(self) -> np.ndarray:
+        """float32 (samples, 2), see `SeenSamples.ranges`."""
+        return self.samples.ranges
+
+    @property
     def absmax(self) -> float:
         return max(abs(self.low), abs(self.high))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All there is, as arrays for a .npz file; `from_arrays` is the inverse."""
         scalars = np.array([self.n_zeros, self.low, self.high])
-        return {
-            "keys": self._keys,
-            "moments": self._moments,
-            "scalars": scalars,
-            "sample_ranges": self.sample_ranges,
-        }
+        return {"keys": self._keys, "moments": self._moments, "scalars": scalars, **self.samples.to_arrays()}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Histogram":
@@ -107,15 +112,13 @@ class Histogram:
             )
         if (np.diff(keys.astype(np.int64)) <= 0).any() or (moments < 0).any() or not np.isfinite(scalars).all():
             raise WorkbenchError("keys of a histogram must ascend, its moments be positive and its extremes finite")
-        ranges = np.asarray(arrays.get("sample_ranges", np.zeros((0, 2))), np.float32)
-        if ranges.ndim != 2 or ranges.shape[1] != 2:
-            raise WorkbenchError(f"sample ranges of a histogram have shape {ranges.shape}; expected (samples, 2)")
         n_zeros, low, high = (float(v) for v in scalars)
-        return cls(keys.astype(np.uint32), moments.astype(np.int64), int(n_zeros), low, high, ranges)
+        samples = SeenSamples.from_arrays(arrays)
+        return cls(keys.astype(np.uint32), moments.astype(np.int64), int(n_zeros), low, high, samples)
 
     @functools.cached_property
     def _table(self) -> RowTable:
-        return RowTable.of(self._keys, self._moments, int(self.n_zeros))
+        return RowTable.of(self._keys, self._moments, int(self.n_zeros), self.low, self.high)
 
     def cells(self, cuts: np.ndarray) -> Cells:
         return self._table.cells(np.asarray(cuts, np.float32).astype(np.float64))
@@ -125,8 +128,8 @@ class Histogram:
         table = self._table
         return extremes_of_rows(table.low, table.high, self.low, self.high, cuts, self.cells(cuts).count > 0)
 
-    def uncertainty(self, boundaries: np.ndarray, levels: np.ndarray) -> tuple[float, float]:
-        return squared_error_uncertainty(self._table, boundaries, levels)
+    def uncertainty(self, cost: Cost) -> tuple[float, float]:
+        return cost_uncertainty(self._table, cost)
 
     def quantile(self, share: float) -> float:
         """The mean of the row that the value lies in, within 1 / 2048 of it."""
@@ -150,40 +153,69 @@ class Histogram:
 
 
 class HistogramBuilder:
-    """Counts arrays as they stream by; `histogram()` gives the value. Memory grows by 8 bytes a sample alone."""
+    """Counts arrays as they stream by; `histogram()` gives the value. Memory grows by 8 bytes a sample alone.
 
-    def __init__(self) -> None:
-        self._table = np.zeros((rows.N_KEYS + rows.N_SPARE, 3), np.int64)  # pages are touched as values need them
+    waiting: values that are gathered before they are counted, see `RowCounts`.
+    """
+
+    def __init__(self, waiting: int = WAITING) -> None:
+        self._counts, self._ends = RowCounts(waiting), RowEnds()
         self._low, self._high = np.inf, -np.inf
         self._ranges: growing[float] | None = growing("f")
+        self._shapes: set[tuple[int, ...]] = set()
+        self._n_samples = 0
 
-    def add(self, array: Any, n_samples: int | None = None) -> None:
+    def add(self, array: Any, samples: int | Sequence[int] | None = None) -> None:
         """Count the values of any array of numbers, taken as float32; WorkbenchError for what is none.
 
-        n_samples: how many samples the array holds: where that is the length of axis 0, the range of each is kept,
-        elsewhere the range of the whole. None: it is no batch of samples, and no ranges are kept at all.
+        samples: how many samples the array holds, or their numbers in the data; without numbers they follow the ones
+        before. Where that is the length of axis 0, range and extremes are kept for each, elsewhere for the whole. None:
+        it is no batch of samples, and neither is kept at all.
         """
         values = np.ascontiguousarray(as_float32(array))
-        apart = values.ndim > 0 and 0 < values.shape[0] == n_samples
-        low, high, all_finite = finite_extremes(values.reshape(values.shape[0] if apart else 1, -1))
-        if n_samples is None and values.size:
+        numbers = None if samples is None else self._numbered(samples)
+        apart = numbers is not None and values.ndim > 0 and 0 < values.shape[0] == numbers.size
+        if not apart and numbers is not None:
+            numbers = numbers[:1]
+        rows = values.reshape(values.shape[0] if apart else 1, -1)
+        low, high = self._count(rows, numbers if rows.size else None)
+        if numbers is None and values.size:
             self._ranges = None
-        elif n_samples is not None and self._ranges is not None:
+        elif numbers is not None and self._ranges is not None:
             pairs = np.where(low <= high, [low, high], np.nan).T + 0.0  # -0.0 and 0.0 are one
             self._ranges.frombytes(pairs.astype(np.float32).tobytes())
-        if not values.size:
-            return
-        values = values.reshape(-1)
-        if not all_finite:
-            values = np.where(np.isnan(values), np.float32(np.nan), values)  # one pattern, never that of infinity's row
-        rows.count_into(values.view(np.uint32), self._table, rows.N_KEYS, rows.LOW_BITS)
+            self._shapes.add(values.shape[1:] if apart else values.shape)
         self._low, self._high = min(self._low, float(low.min())), max(self._high, float(high.max()))
+
+    def _numbered(self, samples: int | Sequence[int]) -> np.ndarray:
+        """Numbers of the samples of one array, int64 (n,)."""
+        if isinstance(samples, int | np.integer):
+            samples = range(self._n_samples, self._n_samples + int(samples))
+        numbers = np.asarray(samples, np.int64)
+        self._n_samples = max(self._n_samples, int(numbers.max(initial=-1)) + 1)
+        return numbers
+
+    def _count(self, rows: np.ndarray, numbers: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Count float32 (n, m); lowest and highest finite value of each row, inf and -inf where there is none."""
+        low, high = np.full(len(rows), np.inf, np.float32), np.full(len(rows), -np.inf, np.float32)
+        for row, column, block in blocks_of(rows):
+            here = slice(row, row + len(block))
+            least, largest, finite = self._ends.of(block, None if numbers is None else numbers[here], column)
+            low[here], high[here] = np.minimum(low[here], least), np.maximum(high[here], largest)
+            if not finite:  # one pattern for NaN, never that of infinity's row
+                block = np.where(np.isnan(block), np.float32(np.nan), block)
+            self._counts.add(block.reshape(-1))
+        return low, high
 
     def histogram(self) -> Histogram:
         """Everything added so far."""
-        keys = np.flatnonzero(self._table[: rows.N_KEYS, 0]).astype(np.uint32)
-        n_zeros = int(self._table[rows.N_KEYS :, 0].sum())
+        keys, moments, n_zeros = self._counts.rows(self._ends.magnitudes)
         low, high = (self._low, self._high) if self._low <= self._high else (0.0, 0.0)
-        ranges = np.array([] if self._ranges is None else self._ranges, np.float32).reshape(-1, 2)
+        samples: SeenSamples | None = None
+        if self._ranges is not None:
+            ranges = np.array(self._ranges, np.float32).reshape(-1, 2)
+            shape = next(iter(self._shapes)) if len(self._shapes) == 1 else ()
+            largest, smallest = (self._ends.placed(shape, largest=largest) for largest in (True, False))
+            samples = SeenSamples(ranges, largest, smallest, self._n_samples)
         # -0.0 would tell the order
-        return Histogram(keys, self._table[keys], n_zeros, low + 0.0, high + 0.0, ranges)
+        return Histogram(keys, moments, n_zeros, low + 0.0, high + 0.0, samples)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.numerics.statistics.cost import Cost
 from workbench.numerics.statistics.density import partial_moments
 from workbench.numerics.statistics.distribution import Cells, LinearBins, extremes_of_rows
 
@@ -83,20 +84,28 @@ class LinearHistogram:
     def extremes(self, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return extremes_of_rows(self._low, self._high, self.low, self.high, cuts, self.cells(cuts).count > 0)
 
-    def uncertainty(self, boundaries: np.ndarray, levels: np.ndarray) -> tuple[float, float]:
-        """A value can lie anywhere in its bin: from its least to its largest squared error there."""
-        cuts, known = boundaries.astype(np.float64), levels.astype(np.float64)
-        ends = [(edge - known[np.searchsorted(cuts, edge, "left")]) ** 2 for edge in (self.edges[:-1], self.edges[1:])]
-        least, largest = np.minimum(*ends), np.maximum(*ends)
-        bin_of_level = np.searchsorted(self.edges, known, "left") - 1
-        least[bin_of_level[(bin_of_level >= 0) & (bin_of_level < least.size)]] = 0.0
-        bin_of_cut = np.searchsorted(self.edges, cuts, "left") - 1
-        inside = (bin_of_cut >= 0) & (bin_of_cut < least.size)
-        at_cuts = np.maximum((cuts - known[:-1]) ** 2, (known[1:] - cuts) ** 2)
-        np.maximum.at(largest, bin_of_cut[inside], at_cuts[inside])
-        cells = self.cells(cuts)
-        assumed = float((cells.square - known * (2 * cells.total - known * cells.count)).sum())
-        return assumed - float((self.counts * least).sum()), float((self.counts * largest).sum()) - assumed
+    def uncertainty(self, cost: Cost) -> tuple[float, float]:
+        """A value can lie anywhere in its bin: from its least to its largest cost there.
+
+        Both are found at the edges, at the cuts (on either side), and where a parabola has its vertex.
+        """
+        vertex, inner = (
+            (cost.lower + cost.upper) / 2,
+            np.flatnonzero((cost.cuts >= self.low) & (cost.cuts <= self.high)),
+        )
+        own = np.flatnonzero(np.searchsorted(cost.cuts, vertex, "left") == np.arange(vertex.size))
+        places = np.concatenate([self.edges, cost.cuts[inner], cost.cuts[inner], vertex[own]])
+        costs = cost.at(places, np.concatenate([np.searchsorted(cost.cuts, self.edges, "left"), inner, inner + 1, own]))
+        least, largest = np.full(self.counts.size, np.inf), np.zeros(self.counts.size)
+        for side in ("left", "right"):  # what lies on an edge counts in both bins
+            at = np.searchsorted(self.edges, places, side) - 1
+            inside = (at >= 0) & (at < self.counts.size)
+            np.minimum.at(least, at[inside], costs[inside])
+            np.maximum.at(largest, at[inside], costs[inside])
+        cells = self.cells(cost.cuts)
+        assumed = float(cost.of_moments(cells.count, cells.total, cells.square).sum())
+        below, above = assumed - float((self.counts * least).sum()), float((self.counts * largest).sum()) - assumed
+        return max(0.0, below), max(0.0, above)
 
     def quantile(self, share: float) -> float:
         running = np.concatenate([[0.0], np.cumsum(self.counts)])

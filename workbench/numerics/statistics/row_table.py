@@ -1,11 +1,14 @@
 """`RowTable`: the rows of a histogram in order of value, ready to be cut."""
 
+import math
+
 import numpy as np
 
 from workbench.numerics.statistics import histogram_rows as rows
 from workbench.numerics.statistics.density import partial_moments
 from workbench.numerics.statistics.distribution import Cells
 from workbench.numerics.statistics.prefix import running_sums
+from workbench.numerics.statistics.row_cells import cells_of_rows
 
 
 class RowTable:
@@ -13,7 +16,7 @@ class RowTable:
 
     low, high: the values a row can hold; a row whose values all are equal has no width, and is exact.
     count: how many it holds. mean, variance: theirs. offset: mean - low. Offset and variance come from the integer
-    moments, right to 1e-16 of the row's width: as differences of sums of squares they would lose eight digits.
+    moments, right to 1e-15 of themselves: as differences of sums of squares they would lose eight digits.
     """
 
     def __init__(
@@ -33,20 +36,28 @@ class RowTable:
             running_sums(column, hi, lo)
 
     @classmethod
-    def of(cls, keys: np.ndarray, moments: np.ndarray, n_zeros: int) -> "RowTable":
-        """keys uint32 (n,), moments int64 (n, 3) as in `Histogram`; exact zeros become a row without width."""
+    def of(
+        cls, keys: np.ndarray, moments: np.ndarray, n_zeros: int, lowest: float = -np.inf, highest: float = np.inf
+    ) -> "RowTable":
+        """keys uint32 (n,), moments int64 (n, 3) as in `Histogram`; exact zeros become a row without width.
+
+        lowest, highest: no value lies beyond, so that rows end there at the latest.
+        """
         finite, _ = rows.kinds(keys)
         order = rows.ascending_order(keys[finite])
         keys, moments = keys[finite][order], moments[finite][order]
         base, ulp = rows.row_geometry(keys)
-        last = base + ulp * rows.LARGEST_R
-        count, r1, r2 = (moments[:, i].astype(np.float64) for i in range(3))
-        r = r1 / count
-        mean, variance = base + ulp * r, ulp**2 * np.maximum(r2 - r1 * r, 0.0) / count
-        equal = variance == 0
-        low = np.where(equal, mean, np.minimum(base, last))
-        high = np.where(equal, mean, np.maximum(base, last))
-        offset = np.where(equal, 0.0, np.abs(ulp) * np.where(ulp > 0, r, rows.LARGEST_R - r))
+        step, foot = np.abs(ulp), np.minimum(base, base + ulp * rows.LARGEST_R)
+        middle, fraction, spread = _centred(moments)
+        mean, variance, equal = base + ulp * (middle + fraction), ulp**2 * spread, spread == 0
+        # from here on in last places above the foot of each row: whole numbers, which lose no digits
+        middle, fraction = np.where(ulp > 0, [middle, fraction], [rows.LARGEST_R - middle, -fraction])
+        place = middle + fraction
+        first, last = (np.clip(np.rint((end - foot) / step), 0, rows.LARGEST_R) for end in (lowest, highest))
+        first, last = np.where(first < place, first, 0), np.where(last > place, last, rows.LARGEST_R)
+        low, high = (np.where(equal, mean, foot + step * end) for end in (first, last))
+        offset = np.where(equal, 0.0, step * ((middle - first) + fraction))
+        count = moments[:, 0].astype(np.float64)
         if n_zeros:
             at = int(np.searchsorted(low, 0.0, "left"))
             low, high, mean, offset, variance = (np.insert(a, at, 0.0) for a in (low, high, mean, offset, variance))
@@ -75,20 +86,23 @@ class RowTable:
         return partial_moments(cuts - low, np.zeros(row.size), self.high[row] - low, offset, square)
 
     def cells(self, cuts: np.ndarray) -> Cells:
-        """Count, sum and sum of squares between ascending cuts, float64."""
-        whole, split = self.split_rows(cuts)
-        row = whole[split]
-        low, (share, first, second) = self.low[row], self.shares_above_low(row, cuts[split])
-        parts = np.zeros((3, cuts.size))
-        parts[:, split] = self.count[row] * np.stack(
-            [share, low * share + first, low**2 * share + 2 * low * first + second]
-        )
-        # the large parts of the running sums cancel exactly before the small ones are added
-        return Cells(*(_between(self._hi, whole) + (_between(self._lo, whole) + _between(parts))))
+        """Count, sum and sum of squares between float64 cuts (..., n), ascending along the last axis."""
+        n_cuts = cuts.shape[-1]
+        questions = np.ascontiguousarray(cuts).reshape(math.prod(cuts.shape[:-1]), n_cuts)
+        moments = np.empty((3, len(questions), n_cuts + 1))
+        rows_of_table = self.low, self.high, self.count, self.offset, self.variance
+        cells_of_rows(questions, *rows_of_table, self._hi, self._lo, moments)
+        return Cells(*moments.reshape(3, *cuts.shape[:-1], n_cuts + 1))
 
 
-def _between(running: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
-    """Differences of running sums (3, n) at positions, from 0 to the last; without positions, from 0 to 0."""
-    inside = running if at is None else running[:, at]
-    ends = np.zeros((3, 1)) if at is None else running[:, -1:]
-    return np.diff(np.concatenate([np.zeros((3, 1)), inside, ends], axis=1), axis=1)
+def _centred(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the low bits r in each row: the whole number next to their mean, the rest of the mean, the variance.
+
+    moments: int64 (n, 3). Three float64 (n,). The sum of (r - middle)^2 is a whole number, and the square of the rest
+    is at most half of its mean: the variance is right to 1e-15 of itself, and 0 where all values are equal alone.
+    """
+    count, r1, r2 = moments.T
+    middle = np.rint(r1 / count).astype(np.int64)
+    fraction = (r1 - count * middle) / count
+    spread = (r2 - middle * (2 * r1 - count * middle)) / count
+    return middle.astype(np.float64), fraction, np.maximum(spread - fraction**2, 0.0)

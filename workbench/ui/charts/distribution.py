@@ -145,6 +145,7 @@ def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any
     horizontal = quiet | {"range": list(strips.span), "ticks": "outside", "tickcolor": "rgba(0,0,0,0)", "nticks": 9}
     horizontal |= strips.axis.ticks(*strips.span)
     vertical = quiet | {"showgrid": True, "gridcolor": palette.grid, "fixedrange": True}
+    vertical |= {"ticklabeloverflow": "allow"}  # they have room; looking whether they do costs a tenth of a redraw
     # the MSE curve in full from where it is least; its parts may leave the strip at the lower edge
     error_range = list(log_range(strips.mse, decades_below=0.9, most=8.0))
     kl_range = list(log_range(strips.kl, most=5.0))

@@ -59,8 +59,9 @@ function render({ model, el, signal }) {
     name.title = v.model;
     const share = v.progress;
     const about = `${v.n_layers.toLocaleString("en-US")} layers · ${v.parameters} parameters`;
-    put(facts, v.activity ? `${v.activity}${share === null ? "…" : ` ${Math.round(100 * share)} %`}` : about);
-    facts.title = about;
+    const doing = v.progress_words || `${v.activity}${share === null ? "…" : ` ${Math.round(100 * share)} %`}`;
+    put(facts, v.activity ? doing : about);
+    facts.title = v.activity ? `${doing}\n${about}` : about;
     put(size.value, `${kilobytes(v.float_kb)} → ${kilobytes(v.chosen_kb)} KB`);
     put(size.extra, v.coded_kb === null ? "" : `(${kilobytes(v.coded_kb)} coded)`);
     size.box.title = v.coded_kb === null ? SIZE : `${SIZE}; ${kilobytes(v.coded_kb)} KB with codebooks and pruned weights entropy-coded`;

@@ -2,6 +2,8 @@
 
 const ROW = 24;
 const SPARE = 8;
+const PATIENCE = 60; // ms
+const UNANSWERED = 3000; // ms after which Python will not follow
 
 // "conv op:Conv sqnr<30 int8": words in the name, operator, bounds on SQNR, a format.
 function matcher(text) {
@@ -38,8 +40,12 @@ function render({ model, el, signal }) {
   let order = { column: -1, down: false };
   let shown = [];
   let pending = 0;
+  let doubt = 0;
+  let moved = -Infinity; // when the selection moved last
+  let wanted = null; // the row that was asked for, until Python shows it
   const id = `wb-list-${Math.random().toString(36).slice(2, 8)}`;
 
+  const selected = () => wanted ?? model.get("view").selected;
   const total = () => model.get("view").total;
   const askRest = () => {
     if (!asked && rows.length < total()) { asked = true; model.send({ kind: "rest" }); }
@@ -85,7 +91,7 @@ function render({ model, el, signal }) {
   }
 
   function paintRows() {
-    const selected = model.get("view").selected;
+    const present = selected();
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
     const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
     const lines = [];
@@ -93,8 +99,8 @@ function render({ model, el, signal }) {
       const i = shown[at];
       const [name, op, weight, activation, sqnr, low] = rows[i];
       const line = h("div", {
-        class: i === selected ? "wb-row wb-selected" : "wb-row", role: "row", id: `${id}-${i}`,
-        "aria-selected": i === selected ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
+        class: i === present ? "wb-row wb-selected" : "wb-row", role: "row", id: `${id}-${i}`,
+        "aria-selected": i === present ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
       },
         h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})` }, h("bdi", { dir: "ltr", text: name })),
         h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`) : null),
@@ -105,7 +111,7 @@ function render({ model, el, signal }) {
       lines.push(line);
     }
     body.replaceChildren(...lines);
-    attr(list, "aria-activedescendant", selected >= 0 ? `${id}-${selected}` : null);
+    attr(list, "aria-activedescendant", present >= 0 ? `${id}-${present}` : null);
   }
 
   function reveal(i) {
@@ -115,12 +121,25 @@ function render({ model, el, signal }) {
     else if ((at + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * ROW - list.clientHeight;
   }
 
-  // Shown at once; Python's answer confirms it.
+  // Shown at once. A held arrow key asks for its first row and for the last; an answer to an earlier one changes nothing.
   function select(i) {
-    if (i === undefined || i === model.get("view").selected) return;
-    model.set("view", { ...model.get("view"), selected: i });
+    if (i === undefined || i === selected()) return;
+    wanted = i;
+    paintRows();
+    reveal(i);
+    const ask = () => model.send({ kind: "select", index: i });
+    const held = performance.now() - moved < 2 * PATIENCE;
+    moved = performance.now();
     clearTimeout(pending);
-    pending = setTimeout(() => model.send({ kind: "select", index: i }), 60); // a held arrow key asks once
+    clearTimeout(doubt);
+    if (held) pending = setTimeout(ask, PATIENCE);
+    else ask();
+    doubt = setTimeout(answered, UNANSWERED);
+  }
+
+  function answered() {
+    wanted = null;
+    paintRows();
   }
 
   list.addEventListener("pointerdown", (event) => {
@@ -128,7 +147,7 @@ function render({ model, el, signal }) {
     if (line && event.button === 0) select(+line.dataset.index);
   });
   list.addEventListener("keydown", (event) => {
-    const at = shown.indexOf(model.get("view").selected);
+    const at = shown.indexOf(selected());
     const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
     const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -141,12 +160,16 @@ function render({ model, el, signal }) {
   search.addEventListener("input", () => { askRest(); list.scrollTop = 0; arrange(); });
   search.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "ArrowDown") { event.preventDefault(); list.focus(); if (!shown.includes(model.get("view").selected)) select(shown[0]); }
+    if (event.key === "ArrowDown") { event.preventDefault(); list.focus(); if (!shown.includes(selected())) select(shown[0]); }
     if (event.key === "Escape" && search.value) { search.value = ""; arrange(); }
   });
 
   listen(model, "change:rows", () => { rows.splice(0, model.get("rows").length, ...model.get("rows")); arrange(); }, signal);
-  listen(model, "change:view", () => { paintRows(); reveal(model.get("view").selected); }, signal);
+  listen(model, "change:view", () => {
+    if (model.get("view").selected === wanted) wanted = null;
+    paintRows();
+    reveal(selected());
+  }, signal);
   listen(model, "msg:custom", (message) => {
     if (message.kind === "rest") rows.splice(message.from, Infinity, ...message.rows);
     else if (message.kind === "patch") for (const [i, row] of message.rows) rows[i] = row;
@@ -155,7 +178,7 @@ function render({ model, el, signal }) {
   }, signal);
   const size = new ResizeObserver(paintRows);
   size.observe(list);
-  signal?.addEventListener("abort", () => { size.disconnect(); clearTimeout(pending); });
+  signal?.addEventListener("abort", () => { size.disconnect(); clearTimeout(pending); clearTimeout(doubt); });
   arrange();
   sayHello(model, signal);
 }

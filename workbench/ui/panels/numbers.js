@@ -49,22 +49,41 @@ function row(parent, [name, title, unit, colour, meaning]) {
   return { value: line.children[1], unit: line.children[2], name };
 }
 
+const PERCENTS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+const ROUNDING = 2e-14; // of the mean square of values and levels: what sums in float64 can lose
+
+// One phrase, and what stands behind it: how far the true MSE can lie from the one shown.
 function certainty(detail) {
-  if (detail.live) return "live, exact when the handle is let go";
-  if (!detail.interval) return "";
+  if (detail.live) return ["live, settled when the handle is let go", "computed in the browser while the handle moves; Python's own figures follow"];
+  if (!detail.interval) return ["", ""];
   if (detail.n_samples) return sampledWords(detail);
+  const { mse, sqnr_db: decibels } = detail.metrics;
   const [low, high] = detail.interval;
-  const half = (high - low) / 2;
-  if (!(half > 1e-6 * detail.metrics.mse) || detail.metrics.mse === 0) return "exact";
-  const percent = (100 * half) / detail.metrics.mse;
-  return `MSE certain to ±${percent < 0.005 ? "0.01" : percent.toFixed(2)} %`;
+  const off = Math.max(mse - low, high - mse);
+  const meanSquare = mse > 0 ? mse * 10 ** (decibels / 10) : Math.max(detail.low ** 2, detail.high ** 2);
+  if (!Number.isFinite(mse) || off <= Math.max(1e-9 * mse, ROUNDING * meanSquare)) return ["exact", "read off the values themselves, but for the rounding of float64"];
+  const behind = `read off counts and moments of all values: the true MSE lies between ${outward(low, 5, Math.floor)} and ${outward(high, 5, Math.ceil)}`;
+  const percent = PERCENTS.find((p) => 100 * off <= p * mse);
+  if (percent) return [`MSE certain to ${percent} %`, behind];
+  const most = outward(high, 2, Math.ceil);
+  const wide = "; the levels are finer than the rows that values are counted in, and the MSE shown takes the values in a row as spread smoothly";
+  return [low > 0 ? `MSE between ${outward(low, 2, Math.floor)} and ${most}` : `MSE at most ${most}`, behind + wide];
+}
+
+// n digits, rounded away from the middle, so that what is promised stays true.
+function outward(x, n, round) {
+  if (!(x > 0)) return "0";
+  const unit = 10 ** (Math.floor(Math.log10(x)) + 1 - n);
+  return digits(round(x / unit) * unit, n).replaceAll("-", MINUS_SIGN);
 }
 
 // Of a few samples nothing is certain: the interval is two standard errors of their mean to either side.
 function sampledWords({ n_samples: n, interval, metrics }) {
   const words = `measured on ${n} sample${n > 1 ? "s" : ""}`;
-  const half = 100 * ((interval[1] - metrics.mse) / metrics.mse);
-  return Number.isFinite(half) ? `${words}, MSE ±${half.toPrecision(2)} %` : words;
+  const percent = 100 * ((interval[1] - metrics.mse) / metrics.mse);
+  const behind = "two standard errors of the mean over the samples to either side";
+  if (!Number.isFinite(percent)) return [words, ""];
+  return [`${words}, MSE ±${percent < 99.5 ? `${Number(percent.toPrecision(2))} %` : shownNumber("mse", interval[1] - metrics.mse)}`, behind];
 }
 
 function render({ el, signal }) {
@@ -108,9 +127,9 @@ function render({ el, signal }) {
     const share = metrics.mse > 0 && Number.isFinite(metrics.mse) ? (100 * metrics.rounding_mse) / metrics.mse : metrics.mse > 0 ? 0 : 100;
     bar.firstChild.style.width = `${share.toFixed(2)}%`;
     bar.classList.toggle("wb-none", !(metrics.mse > 0));
-    const words = certainty(detail);
+    const [words, behind] = certainty(detail);
     if (sure.textContent !== words) sure.textContent = words;
-    sure.title = detail.n_samples ? "two standard errors of the mean over the samples to either side" : "";
+    if (sure.title !== behind) sure.title = behind;
   };
   const app = (node) => (node instanceof Element ? node.closest(".workbench-app") : null);
   const listen = (event) => {

@@ -31,6 +31,10 @@ class Bins:
     mean_square: np.ndarray
 
     @property
+    def n_bytes(self) -> int:
+        return 6 * self.low.nbytes
+
+    @property
     def shape_of_density(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance in half-widths from the centre, float32 (n,): what is sent. A variance of 0 is one value.
 

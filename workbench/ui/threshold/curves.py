@@ -1,16 +1,16 @@
 """Error and divergence at many thresholds: the curves under the distribution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from workbench.numerics.errors.divergence import kl_divergence
-from workbench.numerics.errors.expected import LevelCells, overflows
-from workbench.numerics.errors.stochastic import Draws
+from workbench.numerics.errors.divergence import kl_at
+from workbench.numerics.errors.expected import errors_at
 from workbench.numerics.formats.format import Format
 from workbench.numerics.quantizer import Quantizer
+from workbench.numerics.statistics.distribution import Distribution
 from workbench.ui.threshold.bins import bins_of
 from workbench.ui.threshold.fine import Points, fine_divergence, fine_errors
 from workbench.ui.threshold.following import is_fine, is_followed, is_stepped, jumps_beside
@@ -29,6 +29,7 @@ from workbench.ui.threshold.tables import (
 SHARES = np.concatenate([np.geomspace(0.002, 0.1, 32), np.linspace(0.1, 1.0, 110)[1:]])
 SHARES_OF_TWO = SHARES[::-2][::-1]
 SHARES_OF_FEW = SHARES[::-4][::-1]  # where each threshold takes long
+AT_ONCE = 32  # thresholds from one pause to the next
 MOST_VALUES = 1 << 22  # times ratios
 MOST_GROUPS = 2560  # times ratios
 
@@ -51,6 +52,10 @@ class Curves:
     def mse(self) -> np.ndarray:
         return self.rounding + self.clipping
 
+    @property
+    def n_bytes(self) -> int:
+        return 4 * self.at.nbytes
+
     def least(self, figure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(position, value) of the smallest figure of each part."""
         gaps = np.flatnonzero(np.isnan(self.at))
@@ -59,43 +64,88 @@ class Curves:
         return self.at[lowest], figure[lowest]
 
 
-def curves_of(subject: Subject, groups: Groups | None) -> tuple[Curves | None, Table]:
-    """The curves of a subject, and the figures at some thresholds that the browser cannot compute (see `tables`)."""
+Parts = Mapping[Hashable, Curves]  # by what a piece depends on, beside the values and the way they are quantized
+
+
+def no_pause() -> None:
+    """What is called on the way where nobody waits."""
+
+
+def curves_of(
+    subject: Subject, source: Any, known: Parts | None = None, pause: Callable[[], object] = no_pause
+) -> tuple[Curves | None, Table, Parts]:
+    """The curves of a subject, the figures at some thresholds that the browser cannot compute (see `tables`), and the
+    pieces that the curves are made of: they are taken from `known` where they hold for the present range.
+
+    source: of the subject's values, a `Distribution`, or `Groups` where it is grouped. pause() is called now and then.
+    """
     quantizer = subject.quantizer
-    if quantizer is None or not quantizer.format.has_scale:
-        return None, {}
-    if groups is not None:
-        return _group_curves(groups, quantizer.format, subject)
-    distribution, format = subject.values, quantizer.format
-    if not distribution.absmax:
-        return None, {}
+    if quantizer is None or not quantizer.format.has_scale or not source.absmax:
+        return None, {}, {}
+    made: dict[Hashable, Curves] = {}
+    table: Table = {}
+
+    def piece(depends_on: Hashable, make: Callable[[], Curves]) -> Curves:
+        made[depends_on] = found = (known or {}).get(depends_on) or make()
+        return found
+
     low, high = subject.span
+    if isinstance(source, Groups):
+
+        def of_groups() -> Curves:
+            curves, figures = _group_curves(source, quantizer.format, subject, pause)
+            table.update(figures)
+            return curves
+
+        return piece("groups", of_groups), table, made
     if subject.mirrored:
-        top = max(distribution.absmax, high)
+        top = max(source.absmax, high)
 
-        def mirrored(T: float) -> Quantizer:
-            return _covering(subject, 0.0 if subject.one_sided else -T, T, True)
+        def of_one() -> Curves:
+            curves, figures = _mirrored_curves(source, quantizer.format, subject, top, pause)
+            table.update(figures)
+            return curves
 
-        if not is_followed(format):
-            table = threshold_table(distribution, mirrored, SHARES_OF_FEW * top)
-            return Curves(table["ratio"], table["rounding_mse"], table["clipping_mse"], table["kl"]), table
-        return _curves(distribution, mirrored, places(format, SHARES * top)), {}
-    lowest, highest = min(distribution.low, low, 0.0), max(distribution.high, high, 0.0)
+        return piece(("mirrored", top), of_one), table, made
+    lowest, highest = min(source.low, low, 0.0), max(source.high, high, 0.0)
+    shares = SHARES_OF_TWO if lowest < 0 < highest else SHARES
     parts = []
     if lowest < 0:
-        at = lowest * (SHARES_OF_TWO if highest > 0 else SHARES)[::-1]
-        parts.append(_curves(distribution, lambda T: _covering(subject, T, max(high, 0.0), False), at))
+        upper = max(high, 0.0)  # stays while the lower end moves
+        at_low = lowest * shares[::-1]
+        lower_part = piece(
+            ("lower", lowest, upper, shares.size),
+            lambda: _curves(source, lambda T: _covering(subject, T, 0 * T + upper, False), at_low, pause),
+        )
+        parts.append(lower_part)
     if highest > 0:
-        at = highest * (SHARES_OF_TWO if lowest < 0 else SHARES)
-        parts.append(_curves(distribution, lambda T: _covering(subject, min(low, 0.0), T, False), at))
-    return (parts[0] if len(parts) == 1 else _joined(*parts)), {}
+        lower = min(low, 0.0)
+        at_high = highest * shares
+        upper_part = piece(
+            ("upper", highest, lower, shares.size),
+            lambda: _curves(source, lambda T: _covering(subject, 0 * T + lower, T, False), at_high, pause),
+        )
+        parts.append(upper_part)
+    return (parts[0] if len(parts) == 1 else _joined(*parts)), table, made
 
 
-def _covering(subject: Subject, low: float, high: float, symmetric: bool) -> Quantizer:
+def _mirrored_curves(
+    distribution: Distribution, format: Format, subject: Subject, top: float, pause: Callable[[], object]
+) -> tuple[Curves, Table]:
+    def mirrored(T: np.ndarray) -> Quantizer:
+        return _covering(subject, 0 * T if subject.one_sided else -T, T, True)
+
+    if not is_followed(format):
+        table = threshold_table(distribution, mirrored, SHARES_OF_FEW * top, pause)
+        return Curves(table["ratio"], table["rounding_mse"], table["clipping_mse"], table["kl"]), table
+    return _curves(distribution, mirrored, places(format, SHARES * top), pause), {}
+
+
+def _covering(subject: Subject, low: np.ndarray, high: np.ndarray, symmetric: bool) -> Quantizer:
+    """A quantizer with a group for each range, as the subject's own."""
     assert subject.quantizer is not None
-    return Quantizer.covering(
-        subject.quantizer.format, low, high, symmetric=symmetric, zero_band=subject.quantizer.zero_band
-    )
+    format, band = subject.quantizer.format, subject.quantizer.zero_band
+    return Quantizer.covering(format, low, high, symmetric=symmetric, axis=0, zero_band=band)
 
 
 def places(format: Format, thresholds: np.ndarray) -> np.ndarray:
@@ -109,60 +159,50 @@ def _joined(lower: Curves, upper: Curves) -> Curves:
     return Curves(*(np.concatenate([getattr(lower, n), gap, getattr(upper, n)]) for n in names))
 
 
-def _curves(source: Any, quantizer_at: Callable[[float], Quantizer], at: np.ndarray) -> Curves:
-    """source: a `Distribution`; or `Groups`, whose KL is left 0."""
+def _curves(
+    source: Any, quantizers_at: Callable[[np.ndarray], Quantizer], at: np.ndarray, pause: Callable[[], object]
+) -> Curves:
+    """source: a `Distribution`; or `Groups`, whose KL is left 0. quantizers_at(T (n,)): one with a group for each."""
     figures = np.zeros((3, at.size))
-    before: Quantizer | None = None
     points: Points | None = None
-    for i, T in enumerate(at):
-        quantizer = quantizer_at(float(T))
-        if before is not None and (quantizer.scale, quantizer.zero_point) == (before.scale, before.zero_point):
-            figures[:, i] = figures[:, i - 1]
+    for some in np.array_split(np.arange(at.size), -(-at.size // AT_ONCE)):
+        pause()
+        quantizer = quantizers_at(at[some])
+        if is_fine(quantizer.format):
+            if points is None:
+                points = Points.of(source.bins if isinstance(source, Groups) else bins_of(source))
+            each = [fine_errors(source, quantizer.group(i), points) for i in range(some.size)]
+            figures[:2, some] = np.transpose(each)
+        else:
+            figures[:2, some] = errors_at(source, quantizer)
+        if isinstance(source, Groups):
             continue
-        fine = is_fine(quantizer.format)
-        if fine and points is None:
-            points = Points.of(source.bins if isinstance(source, Groups) else bins_of(source))
-        figures[:2, i] = fine_errors(source, quantizer, points) if points else errors_of(source, quantizer)
-        if not isinstance(source, Groups):
-            figures[2, i] = fine_divergence(source, quantizer) if fine else kl_divergence(source, quantizer)
-        before = quantizer
+        if is_fine(quantizer.format):
+            figures[2, some] = [fine_divergence(source, quantizer.group(i)) for i in range(some.size)]
+        else:
+            figures[2, some] = kl_at(source, quantizer)
     return Curves(at, *figures)
 
 
-def errors_of(source: Any, quantizer: Quantizer) -> tuple[float, float]:
-    """(rounding, clipping) parts of the mean squared error of one group, as `expected_error` has them."""
-    levels, boundaries = quantizer.levels, quantizer.boundaries
-    assert levels is not None and boundaries is not None  # formats without levels have no threshold
-    if quantizer.format.stochastic:
-        draws, ends = Draws.of(source, quantizer), levels[[0, -1]].astype(np.float64)
-        outer, inner = draws.cells, draws.inner[2] - 2 * draws.means + draws.powers
-        beyond = outer.square[[0, -1]] - ends * (2 * outer.total[[0, -1]] - ends * outer.count[[0, -1]])
-        rounding, clipping = float(np.maximum(inner, 0.0).sum()), float(np.maximum(beyond, 0.0).sum())
-    else:
-        rounding, clipping = LevelCells.of(source, levels, boundaries).squared_errors
-        if overflows(source, quantizer):
-            clipping = np.inf
-    return rounding / source.count, clipping / source.count
-
-
-def _group_curves(groups: Groups, format: Format, subject: Subject) -> tuple[Curves | None, Table]:
-    if not groups.absmax:
-        return None, {}
+def _group_curves(
+    groups: Groups, format: Format, subject: Subject, pause: Callable[[], object]
+) -> tuple[Curves, Table]:
     band, one_sided = subject.zero_band, subject.one_sided
     if not subject.mirrored:
         ratios = _ratios(min(groups.rows.shape[0], MOST_AFFINE), min(groups.rows.size, MOST_AFFINE_VALUES))
-        table = affine_table(groups, format, ratios, band)
+        table = affine_table(groups, format, ratios, band, pause)
     elif is_stepped(format) or band or not is_followed(format):
         n_groups = groups.rows.shape[0]
         ratios = _ratios(min(n_groups, MOST_AFFINE) if is_stepped(format) else n_groups, groups.sample.size)
-        table = stepped_table(groups, format, ratios, one_sided, band)
+        table = stepped_table(groups, format, ratios, one_sided, band, pause)
     else:
-        table = ratio_table(groups, format, _ratios(groups.sample.shape[0], groups.sample.size), one_sided)
+        ratios = _ratios(groups.sample.shape[0], groups.sample.size)
+        table = ratio_table(groups, format, ratios, one_sided, pause)
 
-        def in_units(T: float) -> Quantizer:
-            return Quantizer.covering(format, 0.0 if one_sided else -T, T, symmetric=True)
+        def in_units(T: np.ndarray) -> Quantizer:
+            return Quantizer.covering(format, 0 * T if one_sided else -T, T, symmetric=True, axis=0)
 
-        curves = _curves(groups, in_units, SHARES)
+        curves = _curves(groups, in_units, SHARES, pause)
         return Curves(SHARES, curves.rounding, curves.clipping, np.interp(SHARES, table["ratio"], table["kl"])), table
     return Curves(table["ratio"], table["rounding_mse"], table["clipping_mse"], table["kl"]), table
 

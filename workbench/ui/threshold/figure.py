@@ -39,7 +39,10 @@ def swap(figure: go.FigureWidget, old: dict[str, Any], new: dict[str, Any]) -> N
         return
     if changed:
         restyle: dict[str, Any] = {key: [_array(new["data"][i], key) for i in changed] for key in ARRAYS}
-        restyle |= {key: [flat(new["data"][i]).get(key) for i in changed] for key in STYLE}
+        styles = [(flat(old["data"][i]), flat(new["data"][i])) for i in changed]
+        for key in STYLE:  # each costs plotly as much as an array
+            if any(_differ(before, after, key) for before, after in styles if key in before | after):
+                restyle[key] = [after.get(key) for _, after in styles]
         figure.plotly_update(restyle, relayout, changed)
     else:
         figure.plotly_relayout(relayout)

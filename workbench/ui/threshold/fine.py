@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.numerics.errors.divergence import divergence_of_levels, kl_divergence
+from workbench.numerics.errors.divergence import divergences_of_levels, kl_divergence
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.formats.logarithmic import LogarithmicFormat
 from workbench.numerics.quantizer import Quantizer
@@ -78,7 +78,6 @@ def fine_divergence(distribution: Distribution, quantizer: Quantizer) -> float:
     """KL in nats; of a logarithmic format as if every bin were a level of its own."""
     if isinstance(quantizer.format, IntegerFormat):
         return kl_divergence(distribution, quantizer)
-    bins, ends = distribution.linear_bins(), quantizer.end_levels
-    first = int(np.searchsorted(bins.centres, ends[0][0], "left"))
-    last = int(np.searchsorted(bins.centres, ends[1][0], "right")) - 1
-    return float(divergence_of_levels(bins.counts, bins.n_zeros, np.arange(bins.counts.size), first, last))
+    bins, (lowest, highest) = distribution.linear_bins().filled, quantizer.end_levels
+    first, last = np.searchsorted(bins.centres, lowest, "left"), np.searchsorted(bins.centres, highest, "right") - 1
+    return float(divergences_of_levels(bins, np.arange(bins.centres.size)[None], first, last)[0])

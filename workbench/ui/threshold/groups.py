@@ -21,7 +21,7 @@ from workbench.ui.threshold.following import unit_end
 MOST_GROUPS = 128  # for KL and levels used; the rest of the groups is taken to be like these
 
 
-@compiled
+@compiled("float32[:,:] float64[:] float64 float64 float64[:,:]!")
 def count_ratios(rows: Any, largest: Any, low: Any, bins_per_unit: Any, table: Any) -> None:
     """Add rows float32 (groups, n) over `largest` float64 (groups,) to `table` float64 (bins, 4); zeros are skipped."""
     for g in range(rows.shape[0]):
@@ -52,7 +52,16 @@ class Groups:
     @classmethod
     def of(cls, array: np.ndarray, quantizer: Quantizer) -> "Groups":
         rows = quantizer.grouping.split(np.asarray(array, np.float32))
-        return cls(np.ascontiguousarray(np.where(np.isfinite(rows), rows, np.float32(0))))
+        finite = np.isfinite(rows)
+        return cls(np.ascontiguousarray(rows if finite.all() else np.where(finite, rows, np.float32(0))))
+
+    @property
+    def n_bytes(self) -> int:
+        """What it keeps beside the array that it was made of."""
+        kept = self.__dict__  # holds what was worked out so far
+        own = () if self.rows.base is not None else (self.rows,)
+        arrays = (*own, *(kept.get("few_values") or ()), *kept.get("_running", ()))
+        return sum(array.nbytes for array in arrays) + (self.bins.n_bytes if "bins" in kept else 0)
 
     @functools.cached_property
     def lowest(self) -> np.ndarray:
@@ -112,6 +121,12 @@ class Groups:
         return filled_bins(edges, table)
 
     @functools.cached_property
+    def _running(self) -> list[np.ndarray]:
+        """Weight, sum and sum of squares of all bins before each, float64 (bins + 1,)."""
+        bins = self.bins
+        return [np.concatenate([[0.0], np.cumsum(bins.weight * m)]) for m in (1.0, bins.mean, bins.mean_square)]
+
+    @functools.cached_property
     def few_values(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(x / a float32 ascending, a float64) of every value that is not 0, where there are at most 8192."""
         if self.count > MOST_EXACT:
@@ -122,9 +137,8 @@ class Groups:
         return ratios[order], largest[order]
 
     def cells(self, cuts: np.ndarray) -> Cells:
-        """Weighted moments between cuts given in units of the maximum; zeros add to the count alone."""
-        bins, inside = self.bins, np.asarray(cuts, np.float64)
-        columns = [np.concatenate([[0.0], np.cumsum(bins.weight * m)]) for m in (1.0, bins.mean, bins.mean_square)]
+        """Weighted moments between cuts (n,) or (rows, n) in units of the maximum; zeros add to the count alone."""
+        bins, columns, inside = self.bins, self._running, np.asarray(cuts, np.float64)
         whole = np.searchsorted(bins.high, inside, "right")
         below = [column[whole] for column in columns]
         split = (whole < bins.low.size) & (bins.low[np.minimum(whole, bins.low.size - 1)] < inside)
@@ -133,7 +147,8 @@ class Groups:
         for part, column in zip(parts, below, strict=True):
             column[split] += part * bins.weight[at]
         cells = Cells(*(np.diff(b, prepend=0.0, append=c[-1]) for b, c in zip(below, columns, strict=True)))
-        cells.count[np.searchsorted(inside, 0.0, "left")] += self.zero_weight
+        at_zero = np.arange(inside.shape[-1] + 1) == (inside < 0).sum(axis=-1)[..., None]
+        cells.count[at_zero] += self.zero_weight
         return cells
 
     def counts(self, edges: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from workbench.ui.threshold.subject import Subject
 
 def words_for(subject: Subject, kind: str) -> str:
     """One line over the plot; "" where there are handles."""
-    if kind == "handles":
-        return ""
+    if kind == "handles" or subject.words:
+        return "" if kind == "handles" else subject.words
     format = None if subject.quantizer is None else subject.quantizer.format
     if format is not None and format.block_size is not None:
         return f"each block of {format.block_size} finds its own scale"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,82 +9,69 @@ import numpy as np
 
 from workbench.numerics.errors.error import QuantizationError
 from workbench.numerics.formats.floating import FloatingFormat
-from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.integer import IntegerFormat
-from workbench.numerics.formats.logarithmic import LogarithmicFormat
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.ui.charts.distribution import Strips
 from workbench.ui.charts.magnitude import Magnitudes, magnitudes_of
-from workbench.ui.threshold.arrays import live_arrays, packed
-from workbench.ui.threshold.curves import Curves, curves_of
-from workbench.ui.threshold.following import format_facts, is_fine, is_followed
+from workbench.ui.threshold.curves import Curves
+from workbench.ui.threshold.following import format_facts, is_followed
 from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.material import Material, Source, material_of, way_of
 from workbench.ui.threshold.notes import words_for
 from workbench.ui.threshold.strips import strips_of
 from workbench.ui.threshold.subject import Subject
 
-Source = Distribution | Groups
-
 
 @dataclass(frozen=True, eq=False)
 class Payload:
-    """meta: JSON values (infinity as the string "inf"). data: arrays one after the other, `meta["arrays"]` says where
-    (see `arrays.py`). chart: what the figure draws. subject, source, curves: what it was made of.
+    """meta: JSON values (infinity as the string "inf"). chart: what the figure draws. material: what took long to make.
+    subject: what it shows.
     """
 
     meta: dict[str, Any]
-    data: bytes
     chart: Strips | Magnitudes
+    material: Material
     subject: Subject
-    source: Source
-    curves: Curves | None = None
-    log_axis: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """Arrays one after the other, `meta["arrays"]` says where (see `arrays.py`)."""
+        return self.material.data
+
+    @property
+    def curves(self) -> Curves | None:
+        return self.material.curves
 
 
 def payload_of(
-    subject: Subject, earlier: Payload | None = None, *, log_axis: bool = False, held: float | None = None
+    subject: Subject, known: Material | None = None, *, log_axis: bool = False, held: float | None = None
 ) -> Payload:
     """All that the plot needs to show a subject and to compute its error at any threshold.
 
-    earlier: what was made before; where only the range has changed since, bins and curves are taken from it. log_axis:
-    whether the value axis is logarithmic. held: the ratio at which the handle of a grouped tensor was let go.
+    known: material that was made before, of whatever subject; what still holds is taken from it. log_axis: whether the
+    value axis is logarithmic. held: the ratio at which the handle of a grouped tensor was let go.
     """
-    kind, key = kind_of(subject), key_of(subject)
-    same = earlier if earlier is not None and earlier.meta["key"] == key else None
-    if same is not None and not same_values(subject, same.subject):
-        same = None
-    source = same.source if same is not None else _source(subject, kind)
-    meta = _facts(subject, source, kind, key)
-    curves: Curves | None = None
-    arrays: dict[str, list[Any]] = {} if same is None else same.meta["arrays"]
-    data = b"" if same is None else same.data
+    material = material_of(subject, known)
+    kind, source = material.kind, material.source
+    meta = _facts(subject, source, kind)
     if kind == "handles":
         meta |= handle_facts(subject, source, held)
-        if same is not None and _curves_stay(subject, meta, same.meta):
-            curves = same.curves
-        else:
-            curves, table = curves_of(subject, source if isinstance(source, Groups) else None)
-            if same is None:
-                arrays, data = packed(live_arrays(subject, source, table))
     elif kind == "levels":
         meta |= levels_facts(subject)
-        if same is None:
-            arrays, data = packed(live_arrays(subject, source, {}))
-    chart = _chart(subject, source, kind, curves, same, log_axis)
+    chart = _chart(subject, material, log_axis)
     if isinstance(chart, Magnitudes):
         meta["bands"] = [dataclasses.asdict(band) | {"high": plain_number(band.high)} for band in chart.bands]
-    return Payload(meta | chart_facts(chart) | {"arrays": arrays}, data, chart, subject, source, curves, log_axis)
+    return Payload(meta | chart_facts(chart) | {"arrays": dict(material.arrays)}, chart, material, subject)
 
 
-def _facts(subject: Subject, source: Source, kind: str, key: str) -> dict[str, Any]:
+def _facts(subject: Subject, source: Source, kind: str) -> dict[str, Any]:
     """What is told of every tensor."""
     quantizer = subject.quantizer
     format = None
     if quantizer is not None:
         format = format_facts(quantizer.format, subject.mirrored, subject.one_sided, quantizer.zero_band)
     return {
-        "key": key,
+        "key": key_of(subject),
         "kind": kind,
         "title": subject.title,
         "caption": subject.caption,
@@ -98,7 +84,7 @@ def _facts(subject: Subject, source: Source, kind: str, key: str) -> dict[str, A
         "words": words_for(subject, kind),
         "error": plain_error(subject.error),
         "n_samples": subject.n_samples,
-        "untouched": is_untouched(quantizer),
+        "untouched": is_untouched(quantizer) and not subject.words,
         "format": format,
     }
 
@@ -115,72 +101,16 @@ def _signal(distribution: Distribution) -> float:
     return float(distribution.cells(np.zeros(0, np.float32)).square.sum())
 
 
-def _source(subject: Subject, kind: str) -> Source:
-    if kind != "handles" or not subject.grouped:
-        return subject.values
-    assert subject.array is not None and subject.quantizer is not None
-    return Groups.of(subject.array, subject.quantizer)
-
-
-def _chart(
-    subject: Subject, source: Source, kind: str, curves: Curves | None, same: Payload | None, log_axis: bool
-) -> Strips | Magnitudes:
-    if same is not None and same.curves is curves and (same.log_axis == log_axis or kind == "own_range"):
-        return same.chart
-    if kind == "own_range":
+def _chart(subject: Subject, material: Material, log_axis: bool) -> Strips | Magnitudes:
+    if material.kind == "own_range":
         assert subject.quantizer is not None and isinstance(subject.quantizer.format, FloatingFormat)
         return magnitudes_of(subject.values, subject.quantizer.format, subject.quantity, subject.zero_band)
-    return strips_of(subject, source, curves, log_axis=log_axis)
-
-
-def _curves_stay(subject: Subject, meta: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Curves against one threshold hold wherever the handle is; with two, each holds for one place of the other."""
-    return meta["limits"] == before["limits"] and (subject.mirrored or subject.grouped)
-
-
-def kind_of(subject: Subject) -> str:
-    """ "handles"; "own_range": the format has a range of its own (fp16, bf16, TF32); "levels": its levels are fixed
-    (fitted codebooks); "float": nothing but the distribution is shown.
-    """
-    format = None if subject.quantizer is None else subject.quantizer.format
-    if format is None or format.unit_levels() is None:
-        return "float"
-    if not format.has_scale and subject.values.count:
-        if isinstance(format, FloatingFormat):
-            return "own_range"
-        return "float" if is_fine(format) else "levels"
-    if subject.grouped:
-        array = np.asarray(subject.array)
-        return "handles" if np.abs(array[np.isfinite(array)]).max(initial=0.0) > 0 else "float"
-    return "handles" if format.has_scale and subject.values.absmax > 0 else "float"
+    return strips_of(subject, material.source, material.curves, log_axis=log_axis)
 
 
 def key_of(subject: Subject) -> str:
     """The same for two subjects where only the range differs."""
-    q = subject.quantizer
-    how = ""
-    if q is not None:
-        format = q.format
-        how = f"{format.name} {format.rounding} {format.overflow} {levels_key(format)} {q.zero_band}"
-        how += f" {subject.mirrored} {subject.one_sided} {q.axis} {q.block_size}"
-    return f"{subject.title}|{subject.caption}|{subject.quantity}|{how}"
-
-
-def levels_key(format: Format) -> int:
-    """Tells codebooks of one name apart: fitted to different values, or registered anew."""
-    if isinstance(format, IntegerFormat | FloatingFormat | LogarithmicFormat):
-        return 0
-    levels = format.unit_levels()
-    return 0 if levels is None else zlib.crc32(levels.tobytes())
-
-
-def same_values(a: Subject, b: Subject) -> bool:
-    """Whether two subjects show the same numbers; arrays are compared, as they may have been read anew."""
-    if a.distribution is not b.distribution and not (a.distribution == b.distribution):
-        return False
-    if a.array is None or b.array is None:
-        return a.array is b.array
-    return a.array is b.array or (a.array.shape == b.array.shape and np.array_equal(a.array, b.array))
+    return f"{subject.title}|{subject.caption}|{way_of(subject)}"
 
 
 def levels_facts(subject: Subject) -> dict[str, Any]:

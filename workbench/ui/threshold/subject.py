@@ -27,7 +27,7 @@ class Subject:
     low, high: the chosen range where it is known, floats, or (groups,) where grouped; else it is read from the scales,
     which is not the same where scales go in steps.
     quantity: what the value axis measures, "activation" or "weight". n_samples: how many samples `error` was measured
-    on; 0 where it is read off all values.
+    on; 0 where it is read off all values. words: what is said over the plot where there is no handle; "" for the usual.
     """
 
     title: str
@@ -43,6 +43,7 @@ class Subject:
     high: float | np.ndarray | None = None
     quantity: str = "value"
     n_samples: int = 0
+    words: str = ""
 
     def __post_init__(self) -> None:
         if self.distribution is None and self.array is None:

@@ -12,6 +12,7 @@ import traitlets
 from workbench.ui.charts.distribution import Strips
 from workbench.ui.threshold.figure import Chart, drawn, figure_widget, swap
 from workbench.ui.threshold.groups import Groups
+from workbench.ui.threshold.material import Material
 from workbench.ui.threshold.payload import Payload, payload_of
 from workbench.ui.threshold.subject import Subject
 
@@ -47,7 +48,7 @@ class ThresholdPlot(anywidget.AnyWidget):
     log_counts = traitlets.Bool(True).tag(sync=True)
     log_axis = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, subject: Subject | None = None, **traits: Any) -> None:
+    def __init__(self, subject: Subject | None = None, known: Material | None = None, **traits: Any) -> None:
         self._payload: Payload | None = None
         self._commits: list[Callable[[Bound, Bound], None]] = []
         self._adopts: list[Callable[[str], None]] = []
@@ -55,7 +56,7 @@ class ThresholdPlot(anywidget.AnyWidget):
         self._held: float | None = None
         self._lock = threading.RLock()  # a cell and a callback (another thread) may show at the same time
         log_axis = bool(traits.get("log_axis", False))
-        first = payload_of(subject, log_axis=log_axis) if subject is not None else None
+        first = payload_of(subject, known, log_axis=log_axis) if subject is not None else None
         chart: Chart = first.chart if first is not None else NOTHING
         log_counts = bool(traits.get("log_counts", True))
         self._drawn, self._chart = drawn(chart, log_counts), chart
@@ -64,12 +65,21 @@ class ThresholdPlot(anywidget.AnyWidget):
         if first is not None:
             self._publish(first)
 
-    def show(self, subject: Subject) -> None:
-        """Draw a tensor in place of the one before. Numbers in `subject.error` replace the live ones."""
+    @property
+    def material(self) -> Material | None:
+        """What the present picture was drawn from."""
+        return None if self._payload is None else self._payload.material
+
+    def show(self, subject: Subject, known: Material | None = None) -> Material:
+        """Draw a tensor in place of the one before. Numbers in `subject.error` replace the live ones.
+
+        known: material prepared for it; without, what is shown already is made use of. Returns what was drawn from.
+        """
         with self._lock:
-            payload = payload_of(subject, self._payload, log_axis=self.log_axis, held=self._held)
+            payload = payload_of(subject, known or self.material, log_axis=self.log_axis, held=self._held)
             self._redraw(payload.chart)
             self._publish(payload)
+            return payload.material
 
     def on_commit(self, callback: Callable[[Bound, Bound], None]) -> None:
         """Call `callback(low, high)` when a handle was let go: floats, or float32 (groups,) for grouped tensors."""
@@ -124,7 +134,7 @@ class ThresholdPlot(anywidget.AnyWidget):
     def _bounds(self, low: float, high: float) -> tuple[Bound, Bound]:
         """As they are; for a grouped tensor `high` is the ratio that scales every group's own range."""
         payload = self._payload
-        if payload is None or not isinstance(payload.source, Groups):
+        if payload is None or not isinstance(payload.material.source, Groups):
             return low, high
         self._held = high
-        return payload.source.range_at(high, payload.subject.mirrored, payload.subject.one_sided)
+        return payload.material.source.range_at(high, payload.subject.mirrored, payload.subject.one_sided)

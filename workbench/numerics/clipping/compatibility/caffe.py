@@ -13,7 +13,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, numpy_histogram
+from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, given_bins, numpy_histogram
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -42,9 +42,17 @@ def search_caffe(counts: np.ndarray, edges: np.ndarray, *, levels: int = 128) ->
     return Search(number, -high, high, kl, first_least(kl))
 
 
-def of_distribution(distribution: Distribution, format: Format, *, bins: int = 2048, levels: int = 128) -> Search:
-    """The search on the histogram that the tool counts: of the values that are not negative."""
-    edges = equal_edges(0.0, distribution.absmax or 0.5, bins)
+def of_distribution(
+    distribution: Distribution, format: Format, *, bins: int | None = None, levels: int = 128
+) -> Search:
+    """The search on the histogram that the tool counts: of the values that are not negative.
+
+    bins: None takes the histogram that is given, or 2048 bins of anything else.
+    """
+    given = given_bins(distribution, bins, mirrored=False)
+    if given is not None:
+        return search_caffe(given.counts, given.edges, levels=levels)
+    edges = equal_edges(0.0, distribution.absmax or 0.5, bins or 2048)
     return search_caffe(numpy_histogram(distribution, edges), edges, levels=levels)
 
 

@@ -46,7 +46,7 @@ def divergences(
     return kl
 
 
-@compiled
+@compiled("float64[:] float64[:,:] int64[:] int64[:] int64 int64[:] float64 float64 float64[:]!")
 def _kernel(
     counts: Any, sums: Any, starts: Any, stops: Any, levels: Any, choices: Any, eps: Any, direct: Any, kl: Any
 ) -> None:

@@ -16,7 +16,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import two_sided
+from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, two_sided
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -74,14 +74,20 @@ def of_distribution(
     distribution: Distribution,
     format: Format,
     *,
-    bins: int = 8001,
+    bins: int | None = None,
     levels: int | None = None,
     version: Version = "2",
 ) -> Search:
-    """The search on the histogram that MXNet would count of these values in one array."""
+    """The search on the histogram that MXNet would count of these values in one array.
+
+    bins: None takes the histogram that is given, where its bins are odd in number, or MXNet's 8001 bins.
+    """
     if levels is None:
         levels = 511 if version == "2" and not format.signed and distribution.low >= 0 else 255
-    return search_mxnet(*two_sided(distribution, bins), levels=levels, version=version)
+    given = given_bins(distribution, bins, mirrored=True)
+    if given is None or given.counts.size % 2 == 0:
+        return search_mxnet(*two_sided(distribution, bins or 8001), levels=levels, version=version)
+    return search_mxnet(given.counts, given.edges, levels=levels, version=version)
 
 
 def entropy_mxnet(

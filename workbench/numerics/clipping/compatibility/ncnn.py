@@ -12,7 +12,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import magnitudes
+from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, magnitudes
 from workbench.numerics.compiled import compiled
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
@@ -44,7 +44,7 @@ def search_ncnn(counts: np.ndarray, edges: np.ndarray, *, levels: int = 128) -> 
     return Search(number, -high, high, kl, first_least(kl))
 
 
-@compiled
+@compiled("float64[:] float64[:,:] int64[:] int64 float64 float64[:]!")
 def _kernel(share: Any, sums: Any, number: Any, levels: Any, eps: Any, kl: Any) -> None:
     """Fill `kl` float64 (k,). share: float64 (n,), sum 1; sums (3, n + 1): of share, p log p and p = share + eps.
 
@@ -81,7 +81,7 @@ def _kernel(share: Any, sums: Any, number: Any, levels: Any, eps: Any, kl: Any) 
         kl[k] = own - cross
 
 
-@compiled
+@compiled("float32[:] int64 int64 float32[:]! float32[:]!")
 def _own(share: Any, size: Any, levels: Any, clip: Any, merged: Any) -> Any:
     """KL of the first `size` bins as ncnn sums it, in float32 from the first to the last. clip, merged: room, (n,)."""
     eps = np.float32(1e-4)
@@ -121,11 +121,20 @@ def _own(share: Any, size: Any, levels: Any, clip: Any, merged: Any) -> Any:
     return total
 
 
-def of_distribution(distribution: Distribution, format: Format, *, bins: int = 2048, levels: int = 128) -> Search:
-    """The search on the histogram that ncnn counts: of |x|, exact zeros left out."""
-    counts = magnitudes(distribution, bins, lambda x, largest: np.floor(x / largest * np.float32(bins)))
+def of_distribution(
+    distribution: Distribution, format: Format, *, bins: int | None = None, levels: int = 128
+) -> Search:
+    """The search on the histogram that ncnn counts: of |x|, exact zeros left out.
+
+    bins: None takes the histogram that is given, or 2048 bins of anything else.
+    """
+    given = given_bins(distribution, bins, mirrored=False)
+    if given is not None:
+        return search_ncnn(given.counts, given.edges, levels=levels)
+    n_bins = bins or 2048
+    counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x / largest * np.float32(n_bins)))
     counts[0] = max(0.0, counts[0] - distribution.n_zeros)
-    return search_ncnn(counts, np.linspace(0.0, distribution.absmax, bins + 1), levels=levels)
+    return search_ncnn(counts, np.linspace(0.0, distribution.absmax, n_bins + 1), levels=levels)
 
 
 def entropy_ncnn(

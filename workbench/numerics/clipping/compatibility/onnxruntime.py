@@ -12,7 +12,7 @@ from workbench.numerics.clipping.compatibility.search import (
     first_least,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import two_sided
+from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, two_sided
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
@@ -50,9 +50,16 @@ def _float32_divergence(p: np.ndarray, q: np.ndarray) -> float:
     return float(np.sum(a * np.log(a / b)))
 
 
-def of_distribution(distribution: Distribution, format: Format, *, bins: int = 128, levels: int = 128) -> Search:
-    """The search on the histogram that onnxruntime would count of these values in one array."""
-    return search_onnxruntime(*two_sided(distribution, bins), levels=levels)
+def of_distribution(
+    distribution: Distribution, format: Format, *, bins: int | None = None, levels: int = 128
+) -> Search:
+    """The search on the histogram that onnxruntime would count of these values in one array.
+
+    bins: None takes the histogram that is given, or onnxruntime's 128 bins of anything else.
+    """
+    given = given_bins(distribution, bins, mirrored=True)
+    counts, edges = two_sided(distribution, bins or 128) if given is None else (given.counts, given.edges)
+    return search_onnxruntime(counts, edges, levels=levels)
 
 
 def entropy_onnxruntime(

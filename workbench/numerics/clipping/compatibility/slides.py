@@ -12,7 +12,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import magnitudes
+from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, magnitudes
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -43,10 +43,19 @@ def search_slides(counts: np.ndarray, edges: np.ndarray, *, levels: int = 128) -
     return Search(number, -high, high, kl, first_least(kl))
 
 
-def of_distribution(distribution: Distribution, format: Format, *, bins: int = 2048, levels: int = 128) -> Search:
-    """The search on the counts of |x| in equal bins."""
-    counts = magnitudes(distribution, bins, lambda x, largest: np.floor(x / largest * np.float32(bins)))
-    return search_slides(counts, np.linspace(0.0, distribution.absmax, bins + 1), levels=levels)
+def of_distribution(
+    distribution: Distribution, format: Format, *, bins: int | None = None, levels: int = 128
+) -> Search:
+    """The search on the counts of |x| in equal bins.
+
+    bins: None takes the histogram that is given, or 2048 bins of anything else.
+    """
+    given = given_bins(distribution, bins, mirrored=False)
+    if given is not None:
+        return search_slides(given.counts, given.edges, levels=levels)
+    n_bins = bins or 2048
+    counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x / largest * np.float32(n_bins)))
+    return search_slides(counts, np.linspace(0.0, distribution.absmax, n_bins + 1), levels=levels)
 
 
 def entropy_slides(

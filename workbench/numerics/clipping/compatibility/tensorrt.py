@@ -13,7 +13,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import magnitudes
+from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, magnitudes
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -48,16 +48,23 @@ def of_distribution(
     distribution: Distribution,
     format: Format,
     *,
-    bins: int = 2048,
+    bins: int | None = None,
     levels: int | None = None,
     start_bin: int = 128,
     stride: int = 1,
 ) -> Search:
-    """The search on the histogram that modelopt counts by `torch.histc`."""
+    """The search on the histogram that modelopt counts by `torch.histc`.
+
+    bins: None takes the histogram that is given, or 2048 bins of anything else.
+    """
     if levels is None:
         levels = 2 ** (format.bits - format.signed)
-    counts = magnitudes(distribution, bins, lambda x, largest: np.floor(x * np.float32(bins) / largest))
-    edges = np.linspace(0.0, distribution.absmax or 0.5, bins + 1).astype(np.float32)
+    given = given_bins(distribution, bins, mirrored=False)
+    if given is not None:
+        return search_tensorrt(given.counts, given.edges, levels=levels, start_bin=start_bin, stride=stride)
+    n_bins = bins or 2048
+    counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x * np.float32(n_bins) / largest))
+    edges = np.linspace(0.0, distribution.absmax or 0.5, n_bins + 1).astype(np.float32)
     return search_tensorrt(counts, edges, levels=levels, start_bin=start_bin, stride=stride)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from workbench.numerics.statistics.distribution import Distribution
+from workbench.numerics.statistics.linear_histogram import LinearHistogram
 
 
 def equal_edges(low: float, high: float, bins: int) -> np.ndarray:
@@ -20,6 +21,18 @@ def numpy_histogram(distribution: Distribution, edges: np.ndarray) -> np.ndarray
     """Counts float64 (n,) of `np.histogram`: a bin holds edges[i] <= x < edges[i + 1], the last its upper edge too."""
     lower = np.nextafter(edges[:-1], np.float32(-np.inf))
     return _whole(distribution, np.append(lower, edges[-1]))[1:-1]
+
+
+def given_bins(distribution: Distribution, bins: int | None, *, mirrored: bool) -> LinearHistogram | None:
+    """The distribution itself where its bins are equal ones over [-T, T] (mirrored) or [0, T]: a tool's own histogram.
+
+    None where it is no `LinearHistogram`, has other bins, or where a number of bins is asked for.
+    """
+    if bins is not None or not isinstance(distribution, LinearHistogram):
+        return None
+    edges, end = distribution.edges, float(distribution.edges[-1])
+    equal = np.linspace(-end if mirrored else 0.0, end, edges.size)
+    return distribution if np.abs(edges - equal).max() <= 1e-6 * end else None
 
 
 def two_sided(distribution: Distribution, bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The tables of formats in README: uniform levels against codebooks, and about thirty formats on one real network.
 
-Run with `make bench`; needs WORKBENCH_TEST_ASSETS. Nothing here depends on the machine: the network, the images and
+Run with `make tables`; needs WORKBENCH_TEST_ASSETS. Nothing here depends on the machine: the network, the images and
 the arithmetic are fixed, and nothing is drawn by chance.
 """
 
@@ -13,7 +13,8 @@ import pytest
 from tests.real_networks import inputs, model_path, needs_assets
 from workbench.models.model import Model
 from workbench.numerics.codebooks.entropy_coding import code_entropy
-from workbench.workflow.calibrate import Calibration, calibrate
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.calibration import Calibration
 from workbench.workflow.choose import choose
 from workbench.workflow.data import as_batches
 from workbench.workflow.opening import load

@@ -1,6 +1,6 @@
 """The table of README: the documented defaults on real networks, as simulated and as the default kernels compute it.
 
-Run with `make bench`; needs WORKBENCH_TEST_ASSETS.
+Run with `make tables`; needs WORKBENCH_TEST_ASSETS.
 """
 
 import pytest

@@ -1,0 +1,49 @@
+"""The ranking before any run, against networks whose noise can be written down."""
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from tests.workflow.small_models import constant, images, saved
+from workbench.workflow.choose import choose
+from workbench.workflow.noise_gains import NoiseModel, mean_square, noise_gains
+from workbench.workflow.opening import load
+from workbench.workflow.settings import Settings
+
+
+def settings_of(model, recipe):
+    return Settings.of(model, recipe, {})
+
+
+def test_in_a_chain_every_ratio_arrives_as_it_is(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = [constant(f"w{i}", rng.standard_normal((16, 16))) for i in range(3)]
+    nodes = [helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(3)]
+    model = load(saved(tmp_path / "chain.onnx", nodes, {"x0": ["N", 16]}, {"x3": ["N", 16]}, weights))
+    gains = noise_gains(model, {}, "x3")
+    assert {gains[f"x{i}"] for i in range(4)} == {1.0}
+    x = rng.standard_normal((64, 16)).astype(np.float32)
+    noise = NoiseModel(model, {"x0": x}, (), "x3")
+    recipe = choose(model, None, activations=None, weights="int4")
+    ratios = noise.noise_to_signal(settings_of(model, recipe))
+    for name, ratio in ratios.items():
+        array = model.tensors[name].array()
+        error = recipe[name].quantizer.fake_quantize(array) - array
+        assert ratio == pytest.approx(mean_square(error) / mean_square(array))
+    assert noise.sqnr_db(settings_of(model, recipe)) == pytest.approx(-10 * np.log10(sum(ratios.values())))
+    assert noise.sqnr_db(Settings()) == np.inf
+
+
+def test_an_add_weakens_each_side_by_its_share(small):
+    gains = noise_gains(small, {"conv2_out": 3.0, "relu1_out": 1.0, "add_out": 5.0}, "logits")
+    assert gains["add_out"] == gains["logits"] == 1.0
+    assert gains["conv2_out"] == pytest.approx(0.6)
+    assert gains["relu1_out"] == pytest.approx(0.6 + 0.2)  # through conv2, and directly
+    assert gains["image"] == pytest.approx(0.8)
+
+
+def test_powers_are_measured_on_the_batch(small, small_calibration):
+    noise = NoiseModel(small, {"image": images(16, 9)}, small.observed, "logits")
+    recipe = choose(small, small_calibration)
+    found = noise.noise_to_signal(settings_of(small, recipe))
+    assert set(found) == set(recipe) and all(0 < ratio < 0.01 for ratio in found.values())

@@ -1,0 +1,66 @@
+"""`Showing`: brings the selected tensor of a study to the plot, by the quickest way there is."""
+
+from workbench.ui.books import source_of
+from workbench.ui.state import State
+from workbench.ui.study import Study
+from workbench.ui.subjects import first_look, is_heavy, subject_of
+from workbench.ui.threshold.material import Material, same_memory
+from workbench.ui.threshold.subject import Subject
+from workbench.ui.threshold.widget import ThresholdPlot
+
+
+class Showing:
+    """Draws from what was prepared. What was not is made at once, and kept; of a heavy weight there is a first look.
+
+    plot: shows the present moment of the study from the beginning.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._whole = ""  # the tensor that is shown with its curves
+        self._subject: Subject | None = None
+        self._subject = self._next(study.state)
+        self.plot = ThresholdPlot(self._subject, self._prepared(study.state))
+        self._keep(study.state, self.plot.material)
+
+    def draw(self, state: State) -> None:
+        """Show a moment; nothing is sent where it looks as the one before."""
+        subject = self._next(state)
+        if subject is not None and not _same(subject, self._subject):
+            self._subject = subject
+            self._keep(state, self.plot.show(subject, self._prepared(state)))
+
+    def _next(self, state: State) -> Subject | None:
+        model, name = self._study.model, state.selected
+        if not name or self._whole == name or not is_heavy(model, name) or self._prepared(state) is not None:
+            subject = subject_of(model, state)
+            self._whole = name if subject is not None else ""
+            return subject
+        self._whole = ""
+        seen = self._subject
+        return seen if seen is not None and seen.words and seen.title == state.layer else first_look(model, state)
+
+    def _prepared(self, state: State) -> Material | None:
+        prepared = self._study.prepared.known(*self._made_for(state))
+        return None if prepared is None else prepared.material
+
+    def _keep(self, state: State, material: Material | None) -> None:
+        if self._whole and material is not None and material is not self._prepared(state):
+            self._study.prepared.keep(*self._made_for(state), material=material)
+
+    def _made_for(self, state: State) -> tuple:
+        name, model = state.selected, self._study.model
+        return name, state.recipe.choices.get(name), source_of(model, state.calibration, name) if name else None
+
+
+def _same(new: Subject, old: Subject | None) -> bool:
+    """Whether two subjects would be drawn alike: all parts are values that do not change."""
+    if old is None or new is old:
+        return new is old
+    same_values = ("caption", "title", "symmetric", "marks", "n_samples", "words")
+    same_things = ("distribution", "quantizer", "error", "reference")
+    if any(getattr(new, field) != getattr(old, field) for field in same_values):
+        return False
+    return all(getattr(new, field) is getattr(old, field) for field in same_things) and same_memory(
+        new.array, old.array
+    )

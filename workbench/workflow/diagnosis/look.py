@@ -1,0 +1,74 @@
+"""`Look`: what a few samples show of the channels of activations, which calibration keeps no account of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.models.model import Layer, Model
+from workbench.models.protos import is_operator
+from workbench.workflow.calibrate import calibrate
+from workbench.workflow.calibration import Calibration
+from workbench.workflow.data import Batches
+from workbench.workflow.noise_gains import mean_square
+from workbench.workflow.runs import Cancel
+
+N_POSITIONS = 512  # values kept of each channel
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """rows: activation -> float32 (channels, at most 512 values), taken evenly from all positions and samples.
+
+    powers: value -> mean square. distributions: of all observed activations on these samples.
+    """
+
+    rows: dict[str, np.ndarray]
+    powers: dict[str, float]
+    distributions: Calibration
+    n_samples: int
+
+
+def channel_axis(model: Model, name: str) -> int:
+    """The axis of an activation that counts channels: 1 for pictures and for readers that are Conv, else the last."""
+    readers = [layer for layer in model.layers if name in layer.inputs]
+    if any(is_operator(layer.node, "Conv", "ConvTranspose") for layer in readers):
+        return 1
+    shape = model.tensors[name].shape
+    return 1 if shape is not None and len(shape) == 4 and not any(layer.weight for layer in readers) else -1
+
+
+def look(model: Model, batches: Batches, names: tuple[str, ...], cancelled: Cancel | None = None) -> Look:
+    """Run the float network on the batches.
+
+    names: activations whose channels are looked at. Raises `Cancelled`.
+    """
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    powers: dict[str, list[float]] = {}
+    each = max(1, -(-N_POSITIONS // batches.n_batches))
+
+    def observe(name: str, array: np.ndarray) -> None:
+        powers.setdefault(name, []).append(mean_square(array))
+        if name in parts and array.ndim:
+            moved = np.moveaxis(array, channel_axis(model, name) if array.ndim > 1 else 0, 0)
+            rows = moved.reshape(moved.shape[0], -1)
+            places = np.linspace(0, rows.shape[1] - 1, min(each, rows.shape[1])).astype(np.int64)
+            parts[name].append(np.asarray(rows[:, places], np.float32))
+
+    around = (n for layer in model.layers if layer.weight is None for n in (*layer.inputs, layer.output))
+    wanted = tuple(dict.fromkeys((*names, *around)))
+    for feeds in batches:
+        model.chain.run(feeds, keep=wanted, observe=observe, cancelled=cancelled)
+    rows = {name: np.concatenate(found, axis=1) for name, found in parts.items() if same_channels(found)}
+    mean_powers = {name: float(np.mean(found)) for name, found in powers.items()}
+    distributions = calibrate(model, batches, cancelled=cancelled)
+    return Look(rows, mean_powers, distributions, batches.n_samples)
+
+
+def same_channels(parts: list[np.ndarray]) -> bool:
+    """Whether there is something, with one number of channels throughout."""
+    return len({part.shape[0] for part in parts}) == 1
+
+
+def readers_of(model: Model, name: str) -> tuple[Layer, ...]:
+    """Layers that read an activation, or own a weight, in graph order."""
+    return tuple(layer for layer in model.layers if name in (*layer.inputs, layer.weight))

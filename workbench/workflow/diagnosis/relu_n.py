@@ -1,0 +1,36 @@
+"""Channels behind a ReLU-N that sit at its upper end, or never leave zero."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workbench.models.protos import is_operator
+from workbench.workflow.diagnosis.case import Case
+from workbench.workflow.diagnosis.finding import Finding
+from workbench.workflow.diagnosis.words import finding, listed, number
+
+MOSTLY = 0.9  # share of a channel's values
+
+
+def relu_n(case: Case) -> Iterator[Finding]:
+    """Such channels tell nothing any more: the network, not the format, has to change."""
+    constants = case.model.network.constants
+    for name, node in case.producers():
+        point = case.points.get(name)
+        if point is None or case.look is None or name not in case.look.rows or not is_operator(node, "Clip"):
+            continue
+        limit = constants.get(node.input[2]) if len(node.input) > 2 else None
+        if limit is None or limit.size != 1:
+            continue
+        rows, top = case.look.rows[name], float(limit.reshape(()))
+        full = np.flatnonzero((rows >= top).mean(axis=1) > MOSTLY).tolist()
+        dead = np.flatnonzero(rows.max(axis=1) <= 0).tolist()
+        parts = []
+        if full:
+            parts.append(f"{listed(full, 'channel')} mostly at the upper end {number(top)}")
+        if dead:
+            parts.append(f"{listed(dead, 'channel')} 0 throughout")
+        if parts:
+            sentence = f"of {len(rows):,} channels, {' and '.join(parts)}: they carry almost nothing"
+            advice = "remove these channels, or train without a fixed upper end"
+            yield finding("relu_n", point, sentence, advice=advice, saturated=tuple(full), dead=tuple(dead))

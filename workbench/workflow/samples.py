@@ -1,0 +1,201 @@
+"""Samples whose answer a recipe changed, and the error of one sample along the depth of the network."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.messages import Notice, WorkbenchError
+from workbench.models.model import Model
+from workbench.workflow.comparison import Comparison, TensorError
+from workbench.workflow.data import Batches, Feeds, as_batches, batch_size, samples_in
+from workbench.workflow.recipe import Recipe
+from workbench.workflow.simulate import Simulator, quantized_outputs
+from workbench.workflow.tasks.catalogue import as_outputs, as_task
+from workbench.workflow.tasks.task import Change, Output, Task, TaskFigures
+
+LOW_COSINE = 0.98  # layers below it are looked into; a rule of thumb of the field
+
+
+@dataclass(frozen=True)
+class ChangedSamples(Sequence[Change]):
+    """The samples whose answer changed, the greatest loss first.
+
+    figures: what the task counts over all samples; `figures.means` says what agreement is. task: with `because`.
+    """
+
+    changes: tuple[Change, ...]
+    task: Task
+    figures: TaskFigures
+    notices: tuple[Notice, ...] = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.changes[index]
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self)} of {self.figures.n_samples} answers changed ({self.task.name}). {self.figures.means}"]
+        return "\n".join(lines + [f"sample {change.sample}: {change.words}" for change in self.changes[:10]])
+
+    def table(self) -> list[dict[str, Any]]:
+        """One record a sample."""
+        return [change.record() for change in self.changes]
+
+
+def changed_samples(
+    model: Model,
+    recipe: Recipe,
+    data: Any,
+    *,
+    labels: Any = None,
+    task: Task | str | None = None,
+    preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> ChangedSamples:
+    """Run both networks on the data and list the samples whose answer changed.
+
+    data: anything `as_batches` takes. labels: what the task takes: class indices (samples,), for places and pixels
+    (samples, ...); for boxes one array (n, 5) a sample; for quantities the values. task: a name of `TASKS`, a Task, or
+    None: guessed from the float outputs. Raises WorkbenchError where recipe, data, labels or task do not fit.
+    """
+    if labels is None:
+        labels = getattr(data, "labels", None)
+    batches = as_batches(model, data, preprocess=preprocess)
+    float_outputs = gathered(model, float_runs(model, batches), batches)
+    chosen_outputs = gathered(model, quantized_outputs(model, recipe, batches), batches)
+    found = changes_between(float_outputs, chosen_outputs, labels, task=task, numbers=batches.sample_numbers)
+    return ChangedSamples(found.changes, found.task, found.figures, batches.notices)
+
+
+def changes_between(
+    float_outputs: Any,
+    chosen_outputs: Any,
+    labels: Any = None,
+    *,
+    task: Task | str | None = None,
+    numbers: Sequence[int] | None = None,
+) -> ChangedSamples:
+    """The same for outputs that are there already.
+
+    float_outputs, chosen_outputs: output name -> array (samples, ...), or a sequence of one array a sample, or a single
+    array. numbers: of the samples in the data; None: from 0 on.
+    """
+    first, second = as_outputs(float_outputs), as_outputs(chosen_outputs)
+    _check_alike(first, second)
+    meaning = as_task(task, first)
+    figures = meaning.figures(first, second, labels)
+    known = range(figures.n_samples) if numbers is None else numbers
+    found = meaning.changes(first, second, labels, known)
+    return ChangedSamples(tuple(sorted(found, key=lambda one: (-one.lost, one.row))), meaning, figures)
+
+
+def _check_alike(first: dict[str, Output], second: dict[str, Output]) -> None:
+    if first.keys() != second.keys():
+        raise WorkbenchError(f"outputs {', '.join(first)} and {', '.join(second)} are not those of one network")
+    for name in first:
+        if len(first[name]) != len(second[name]):
+            raise WorkbenchError(
+                f"output {name!r} has {len(first[name])} samples of the float and {len(second[name])} of the chosen "
+                "network; run both on the same data"
+            )
+
+
+def float_runs(model: Model, batches: Iterable[Feeds]) -> Iterator[dict[str, np.ndarray]]:
+    """Outputs of the folded float network for each feed."""
+    return (model.chain.run(feeds) for feeds in batches)
+
+
+def gathered(model: Model, runs: Iterable[dict[str, np.ndarray]], batches: Batches) -> dict[str, Output]:
+    """Outputs of all feeds: (samples, ...), or a list of one array a feed where their shapes differ.
+
+    The latter needs feeds of one sample each; WorkbenchError where there are more.
+    """
+    parts = list(runs)
+    found: dict[str, Output] = {}
+    for name in (port.name for port in model.outputs):
+        arrays = [np.atleast_1d(part[name]) for part in parts]
+        if len({array.shape[1:] for array in arrays}) == 1 and sum(map(len, arrays)) == batches.n_samples:
+            found[name] = np.concatenate(arrays)
+        elif len(arrays) == batches.n_samples:
+            apart = all(len(array) == 1 for array in arrays)  # axis 0 is that of the samples
+            found[name] = [array[0] for array in arrays] if apart else arrays
+        else:
+            raise WorkbenchError(
+                f"output {name!r} gives {arrays[0].shape} for a feed, of which nothing tells the samples apart; "
+                "give the data as feeds of one sample each"
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class ErrorAlongDepth:
+    """tensors: observed tensor -> its error against the float network, in graph order. samples: their numbers."""
+
+    tensors: dict[str, TensorError]
+    samples: tuple[int, ...]
+
+    @property
+    def low_cosine(self) -> tuple[str, ...]:
+        """Tensors with a cosine below 0.98."""
+        return tuple(name for name, error in self.tensors.items() if error.cosine < LOW_COSINE)
+
+    @property
+    def drop(self) -> tuple[str, float] | None:
+        """Where the SQNR falls most below the least before it: (tensor, dB lost); None where it never falls."""
+        worst: tuple[str, float] | None = None
+        least = None
+        for name, error in self.tensors.items():
+            if least is not None and np.isfinite(least) and least - error.sqnr_db > (worst[1] if worst else 0.0):
+                worst = name, least - error.sqnr_db
+            least = error.sqnr_db if least is None else min(least, error.sqnr_db)
+        return worst
+
+    def table(self) -> list[dict[str, Any]]:
+        """One record a tensor."""
+        return [{"tensor": name, **vars(error)} for name, error in self.tensors.items()]
+
+
+def error_along_depth(
+    model: Model,
+    recipe: Recipe,
+    data: Any,
+    sample: int,
+    *,
+    preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> ErrorAlongDepth:
+    """SQNR and cosine of every observed tensor for one sample, quantized network against float.
+
+    sample: its number in the data. A network of a fixed batch is given the sample as often as that takes. Dynamic
+    ranges are those of this sample alone. Raises WorkbenchError where the sample is not there or data do not fit.
+    """
+    batches = one_sample(model, as_batches(model, data, preprocess=preprocess), sample)
+    comparison = Simulator(model, batches, cache_bytes=0).compare(recipe)
+    return along_depth(comparison, (sample,))
+
+
+def along_depth(comparison: Comparison, samples: Sequence[int] = ()) -> ErrorAlongDepth:
+    """The same for what a comparison has measured on all its samples."""
+    return ErrorAlongDepth(dict(comparison.tensors), tuple(samples) or tuple(range(comparison.n_samples)))
+
+
+def one_sample(model: Model, batches: Batches, sample: int) -> Batches:
+    """The sample of this number alone, as often as a fixed batch takes. Raises WorkbenchError where it is not there."""
+    size = batch_size(model) or 1
+    if batches.cut is not None and sample in batches.sample_numbers:
+        return batches.cut(size, [sample] * size)
+    for feeds, numbers in batches.numbered():
+        if sample in numbers:
+            return _row_of(feeds, list(numbers).index(sample), size)
+    raise WorkbenchError(f"there is no sample {sample}; the data hold {batches.n_samples} samples, numbered from 0")
+
+
+def _row_of(feeds: Feeds, row: int, size: int) -> Batches:
+    """One row of a feed, `size` times; arrays without the samples' axis stay."""
+    n = samples_in(feeds)
+    one = {name: array[[row] * size] if array.ndim and len(array) == n else array for name, array in feeds.items()}
+    return Batches(lambda: iter([one]), size, 1, size)
