@@ -46,13 +46,20 @@ format: $(VENV)/ready-to-test
 	$(VENV_PYTHON) -m ruff check --fix
 
 # The browser comes first: a missing one is said before ten minutes of tests, not after.
+# All cores share what needs no browser; what is dragged and looked at comes after it, alone.
+PYTEST = WORKBENCH_BROWSER="$$(cat $(VENV)/browser)" $(VENV_PYTHON) -m pytest
 test: SELECTION :=
 test-full: SELECTION := -m ""
 test test-full: $(VENV)/ready-to-test
 	@$(VENV_PYTHON) tests/browser/find_browser.py --install >$(VENV)/browser
 	@echo "browser: $$(cat $(VENV)/browser)"
 	@$(MAKE) --no-print-directory lint
-	WORKBENCH_BROWSER="$$(cat $(VENV)/browser)" $(VENV_PYTHON) -m pytest $(SELECTION) $(PYTEST_ARGS)
+ifeq ($(PYTEST_ARGS),)
+	$(PYTEST) $(SELECTION) tests --ignore tests/browser --numprocesses auto --dist loadfile
+	$(PYTEST) $(SELECTION) tests/browser
+else
+	$(PYTEST) $(SELECTION) $(PYTEST_ARGS)
+endif
 
 bench: $(VENV)/ready-to-test
 	$(VENV_PYTHON) -m pytest tests/benchmarks/speed -m "" $(PYTEST_ARGS)

@@ -15,7 +15,7 @@ CONDA = yaml.safe_load((PROJECT / "environment.yml").read_text(encoding="utf-8")
 EXTRAS = PYPROJECT["optional-dependencies"]
 
 # Packages whose import has another name, and modules that arrive with a package that is named.
-IMPORTED_AS = {"pillow": "PIL", "ml-dtypes": "ml_dtypes", "pytest-benchmark": "pytest_benchmark"}
+IMPORTED_AS = {"pillow": "PIL", "ml-dtypes": "ml_dtypes", "axe-playwright-python": "axe_playwright_python"}
 ARRIVES_WITH = {
     "IPython": "ipywidgets",
     "traitlets": "ipywidgets",

@@ -24,7 +24,7 @@ _HOME = {
     "sensitivity": "workflow.sensitivity",
     "changed_samples": "workflow.samples",
     "changes_between": "workflow.samples",
-    "error_along_depth": "workflow.samples",
+    "error_along_depth": "workflow.depth",
     "TASKS": "workflow.tasks.catalogue",
     "guess_task": "workflow.tasks.catalogue",
     "calibration_drift": "workflow.calibration_drift",

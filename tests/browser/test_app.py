@@ -279,7 +279,8 @@ OVERFLOWING = """() => [...document.querySelectorAll('.workbench-app, .workbench
     .map((e) => [e.className, e.scrollWidth, e.clientWidth])"""
 OUTSIDE = """() => { const app = document.querySelector('.workbench-app').getBoundingClientRect();
     return [...document.querySelectorAll('.workbench-app :is(button, select, [data-metric])')]
-      .filter((e) => e.offsetParent && !e.closest('.wb-plot, [hidden]')).map((e) => [e, e.getBoundingClientRect()])
+      .filter((e) => e.offsetParent && !e.closest('.wb-plot, [hidden], .wb-network-rows, .wb-samples'))
+      .map((e) => [e, e.getBoundingClientRect()])
       .filter(([, b]) => b.right > app.right + 1 || b.bottom > app.bottom + 1 || b.left < app.left - 1)
       .map(([e, b]) => [e.className, e.textContent.slice(0, 20), b.right - app.right, b.bottom - app.bottom]); }"""
 

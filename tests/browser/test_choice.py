@@ -2,14 +2,10 @@
 
 import pytest
 
-from tests.browser.notebook import FAILED
-from tests.browser.test_app import ACTIVATION, OUTSIDE, OVERFLOWING, click, no_trouble, open_app, settle, value
+from tests.browser.one_app import begun_again, look_at, open_once
+from tests.browser.test_app import ACTIVATION, OUTSIDE, OVERFLOWING, click, no_trouble, settle, value
 
 WEIGHT = "blocks.0.depthwise.conv.weight"
-CELL = """import workbench as wb
-calibration, evaluation, labels = wb.demo.data()
-app = wb.App(wb.demo.model(), calibration, evaluation=evaluation, labels=labels, autosave=None)
-app"""
 
 
 AGAIN = """app.study.set_recipe(start)
@@ -21,34 +17,15 @@ for _catalogue, _name in ((wb.FORMATS, "mine"), (wb.CLIPPING, "a_third")):
 @pytest.fixture(scope="module")
 def app_page(open_shared):
     """One app for all tests of this file."""
-    opened = open_app(open_shared, CELL)
-    skip = opened.page.get_by_role("button", name="Skip")
-    if skip.count():
-        skip.click()
-    opened.execute("start = app.recipe")
-    return opened
+    return open_once(open_shared)
 
 
 @pytest.fixture
 def notebook(app_page, request):
     """The app with the choices that it began with, and nothing open."""
-    app_page.execute(AGAIN)
-    app_page.page.set_viewport_size({"width": 1480, "height": 1000})
-    app_page.set_theme("light")
-    for _ in range(2):
-        app_page.page.keyboard.press("Escape")
-    app_page.page.locator(".wb-scope").select_option("tensor")
-    settle(app_page)
-    app_page.page.locator(".workbench-app").evaluate("(app) => app.scrollIntoView({ block: 'center' })")
-    app_page.console_errors.clear()
-    yield app_page
-    if request.node.stash.get(FAILED, False):
-        print(f"picture: {app_page.screenshot(request.node.name)}; console: {app_page.console_errors[:5]}")
-
-
-def look_at(notebook, tensor):
-    notebook.value(f"app.study.select({tensor!r})")
-    settle(notebook)
+    with begun_again(app_page, request, AGAIN) as opened:
+        opened.page.locator(".wb-scope").select_option("tensor")
+        yield opened
 
 
 def chosen(notebook, tensor):
@@ -73,7 +50,7 @@ def test_the_list_of_formats_shows_errors_and_adopts_by_click_and_by_typing(note
     menu.wait_for()
     assert sqnr_shown(notebook, "gfpq8").endswith(" dB")
     assert menu.locator(".wb-width").count() >= 45 and menu.get_by_text("shared exponent").count() == 1
-    menu.get_by_role("menuitemradio", name="INT5", exact=True).click()
+    menu.get_by_role("radio", name="INT5", exact=True).click()
     assert chosen(notebook, ACTIVATION)["format"] == "int5"
     assert notebook.page.locator(".wb-more b").text_content() == "INT5"
     shown = notebook.page.locator(".wb-more span").first.text_content()
@@ -92,7 +69,7 @@ def test_the_list_of_formats_shows_errors_and_adopts_by_click_and_by_typing(note
     notebook.page.keyboard.press("Escape")
     menu.wait_for(state="hidden")
     assert notebook.page.evaluate("document.activeElement.classList.contains('wb-more')")
-    assert value(notebook, "app.study.state.asked == frozenset()")
+    assert value(notebook, "list(app.study.state.asked)") == ["output_curve"]
     no_trouble(notebook)
 
 
@@ -104,7 +81,10 @@ def test_presets_rounding_overflow_and_scope(notebook):
     weights = "[c.variation for n, c in app.recipe.items() if n.endswith('weight')]"
     kinds = value(notebook, f"sorted({{(f.name, f.rounding, f.overflow) for f in {weights}}})")
     assert kinds == [["fp16", "toward_zero", "infinity"]]
-    rounding, overflow = notebook.page.get_by_label("rounding"), notebook.page.get_by_label("overflow")
+    rounding, overflow = (
+        notebook.page.get_by_label("rounding", exact=True),
+        notebook.page.get_by_label("overflow", exact=True),
+    )
     assert (rounding.input_value(), overflow.input_value()) == ("toward_zero", "infinity")
     assert "truncate" in rounding.get_attribute("title")
     overflow.select_option("saturate")
@@ -174,7 +154,8 @@ def test_the_comparison_is_sorted_by_a_click_and_adopts_by_one(notebook):
     rows.locator("button", has_text="NF4").click()
     dialog.wait_for(state="hidden")
     assert chosen(notebook, WEIGHT)["format"] == "nf4"
-    assert cells[4] == f"{notebook.metric('sqnr_db'):.1f}" and value(notebook, "app.study.state.asked == frozenset()")
+    assert cells[4] == f"{notebook.metric('sqnr_db'):.1f}"
+    assert value(notebook, "list(app.study.state.asked)") == ["output_curve"]
     assert notebook.page.locator("[data-metric=coded_bits]").text_content() == cells[3]
     no_trouble(notebook)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.models.graphs import same_bits, sqnr_db, whole
 from workbench.models.model import Model
+from workbench.models.neighbours import LayerGraph
 from workbench.models.reader import load
 
 ASSETS = os.environ.get("WORKBENCH_TEST_ASSETS", "")
@@ -131,3 +132,27 @@ def test_batch_norms_that_cannot_be_folded_stay(models: dict[str, Model]) -> Non
 def test_listed_initializers_are_no_inputs(models: dict[str, Model]) -> None:
     assert [port.name for port in models["imagenet_squeezenet"].inputs] == ["data_0"]
     assert [port.name for port in models["speech_vad_lstm"].inputs] == ["input", "state"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layers_that_feed_a_layer_are_those_found_by_walking_back(models, name):
+    model = models[name]
+    graph = LayerGraph.of(model)
+    producer = {name: node for node in model.network.nodes for name in node.output}
+    places = {layer.output: i for i, layer in enumerate(model.layers)}
+
+    def sources(names):
+        found, todo, seen = set(), list(names), set()
+        while todo:
+            name = todo.pop()
+            if name in seen or name not in producer:
+                continue
+            seen.add(name)
+            if name in places:
+                found.add(places[name])
+            else:
+                todo += producer[name].input
+        return found
+
+    for place, layer in enumerate(model.layers):
+        assert set(graph.before[place]) == sources(layer.node.input)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from tests.ui.studies import images, small_model
+from tests.ui.studies import images
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.codebooks.entropy_coding import code_entropy
@@ -25,20 +25,6 @@ from workbench.workflow.recipe import Recipe
 
 WEIGHT, ACTIVATION = "conv2.weight", "relu_out"
 LEVELS = [-1.0, -0.4, 0.0, 0.3, 1.0]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return small_model(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def study(model):
-    made = Study(model, images())
-    made.start()
-    assert made.wait(60), made.status
-    yield made
-    made.close()
 
 
 @pytest.fixture

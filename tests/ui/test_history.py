@@ -19,33 +19,36 @@ def recipe(**thresholds):
 def test_there_and_back():
     one, two, three = recipe(a=1.0), recipe(a=2.0), recipe(a=2.0, b=3.0)
     history = History().after_change(one).after_change(two)
-    back, history = history.undone(three)
+    back, history = history.back(three)
     assert back is two
-    back, history = history.undone(back)
+    back, history = history.back(back)
     assert back is one and not history.past
-    forth, history = history.redone(back)
+    forth, history = history.forth(back)
     assert forth is two
     assert history.after_change(forth).future == ()
 
 
 def test_ends_are_refused_in_words():
     with pytest.raises(WorkbenchError, match="nothing to undo"):
-        History().undone(recipe())
+        History().back(recipe())
     with pytest.raises(WorkbenchError, match="nothing to redo"):
-        History().redone(recipe())
+        History().forth(recipe())
 
 
 def test_json_holds_what_differs_and_comes_back():
     steps = [recipe(), recipe(a=1.0), recipe(a=1.5), recipe(a=1.5, b=0.1), recipe(b=0.1)]
-    history = History(tuple(steps[:2]), tuple(steps[3:]))
+    history = History(tuple(steps[:2]), tuple(steps[3:]), ("one", "two"), ("three", ""))
     document = json.loads(json.dumps(history.to_json(steps[2])))
     assert [list(step) for step in document["undo"]] == [["a"], ["a"]]
     assert [list(step) for step in document["redo"]] == [["b"], ["a"]]
     again = History.from_json(document, steps[2])
-    assert again.past == history.past and again.future == history.future
+    assert again == history
 
 
-@pytest.mark.parametrize("document", [None, {}, {"undo": 1, "redo": []}, {"undo": [3], "redo": []}])
+@pytest.mark.parametrize(
+    "document",
+    [None, {}, {"undo": 1, "redo": []}, {"undo": [3], "redo": []}, {"undo": [], "redo": [], "done": ["a line"]}],
+)
 def test_broken_json_is_refused(document):
     with pytest.raises(WorkbenchError):
         History.from_json(document, recipe())

@@ -5,9 +5,6 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.ui.studies import images, small_model
 from workbench.messages import WorkbenchError
@@ -293,77 +290,3 @@ def test_wrong_data_is_refused_at_once(model):
         Study(model, np.zeros((4, 3, 8, 8), np.float32))
     with pytest.raises(WorkbenchError, match="labels"):
         Study(model, images(), labels=np.zeros(3, np.int64))
-
-
-NAMES = ("conv1.weight", WEIGHT, "fc.weight", "image", ACTIVATION, "flat_out")
-
-
-class UndoAndRedo(RuleBasedStateMachine):
-    """Whatever is done, undo and redo give back the very recipes that were seen."""
-
-    model = None
-    calibration = None
-
-    def __init__(self):
-        super().__init__()
-        self.study = Study(self.model)
-        self.study.close()  # no background work here
-        self.study.set_recipe(choose(self.model, self.calibration))
-        self.study.update(lambda s: type(s)(s.recipe, calibration=self.calibration, calibrated=True, whole=True))
-        self.past, self.future = [], []
-        self.present = self.study.recipe
-
-    def changed(self):
-        if self.study.recipe is not self.present:
-            self.past.append(self.present)
-            self.present, self.future = self.study.recipe, []
-
-    @rule(name=st.sampled_from(NAMES), format=st.sampled_from(["fp32", "fp16", "bf16", "int8", "int4", "fp8_e4m3"]))
-    def set_format(self, name, format):
-        self.study.set_format(name, format)
-        self.changed()
-
-    @rule(name=st.sampled_from(NAMES), scope=st.sampled_from(["layer", "operator", "network"]))
-    def set_widely(self, name, scope):
-        self.study.set_format(name, "int8", scope)
-        self.changed()
-
-    @rule(name=st.sampled_from(NAMES), high=st.integers(1, 640).map(lambda n: n / 64), symmetric=st.booleans())
-    def set_range(self, name, high, symmetric):
-        if name in self.study.recipe and self.study.recipe[name].method != "own":
-            self.study.set_range(name, -high if symmetric else 0.0, high)
-            self.changed()
-
-    @rule(name=st.sampled_from(NAMES), method=st.sampled_from(["min_max", "least_error", "percentile"]))
-    def set_method(self, name, method):
-        if name in self.study.recipe and self.study.recipe[name].method != "own":
-            self.study.set_method(name, method)
-            self.changed()
-
-    @precondition(lambda self: self.past)
-    @rule()
-    def undo(self):
-        self.study.undo()
-        self.future.insert(0, self.present)
-        self.present = self.past.pop()
-        assert self.study.recipe is self.present
-
-    @precondition(lambda self: self.future)
-    @rule()
-    def redo(self):
-        self.study.redo()
-        self.past.append(self.present)
-        self.present = self.future.pop(0)
-        assert self.study.recipe is self.present
-
-    @invariant()
-    def known_ends(self):
-        assert self.study.can_undo == bool(self.past) and self.study.can_redo == bool(self.future)
-        assert Recipe.from_json(self.present.to_json()) == self.present
-
-
-def test_undo_and_redo_over_random_actions(model):
-    UndoAndRedo.model, UndoAndRedo.calibration = model, calibrate(model, images())
-    run_state_machine_as_test(
-        UndoAndRedo, settings=settings(max_examples=10, stateful_step_count=40, deadline=None, derandomize=True)
-    )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.ui.studies import images, small_model
+from tests.ui.studies import images
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.sampled import sampled_error
 from workbench.ui.study import Study
@@ -14,20 +14,6 @@ from workbench.workflow.choice import TensorChoice
 from workbench.workflow.plan import plan
 
 WEIGHT, ACTIVATION = "conv2.weight", "relu_out"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return small_model(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def study(model):
-    made = Study(model, images())
-    made.start()
-    assert made.wait(60), made.status
-    yield made
-    made.close()
 
 
 def shown(study, name):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from workbench.models.segments import Cancelled
-from workbench.ui.worker import Request, Worker
+from workbench.ui.worker import Request, Work, Worker
 
 
 class Listener:
@@ -159,3 +159,42 @@ def test_wait_gives_up_and_close_stops(listener):
     assert listener.worker.wait(10)
     listener.submit("after", lambda turn: "after")
     assert "never" not in dict(listener.values) and "after" not in dict(listener.values)
+
+
+def test_work_is_listed_stopped_and_resumed(listener):
+    gate, started, told = threading.Event(), threading.Event(), []
+
+    def long(turn):
+        turn.report(1, 4, "a quarter")
+        started.set()
+        while not turn.cancelled():
+            if gate.wait(0.01):
+                return "done"
+        raise Cancelled
+
+    listener.submit("long", long, what="long work")
+    started.wait(10)
+    listener.submit("late", lambda turn: "late", urgency=9, what="late work")
+    listener.submit("quiet", lambda turn: None, urgency=9, what="")
+    told = listener.worker.work()
+    assert told == (Work("long", "long work", "runs", 0.25, "a quarter"), Work("late", "late work", "waits"))
+    assert listener.worker.stop("long") and not listener.worker.stop("nothing")
+    assert listener.worker.wait(10)
+    assert listener.values == [("late", "late")] and not listener.errors
+    assert listener.worker.work() == (Work("long", "long work", "stopped"),)
+    gate.set()
+    assert listener.worker.resume("long") and not listener.worker.resume("long")
+    assert listener.worker.wait(10)
+    assert listener.values[-1] == ("long", "done") and listener.worker.work() == ()
+
+
+def test_a_newer_request_takes_the_place_of_a_stopped_one(listener):
+    gate = threading.Event()
+    listener.submit("busy", held_back(gate))
+    listener.submit("figure", lambda turn: 1)
+    assert listener.worker.stop("figure")
+    listener.submit("figure", lambda turn: 2)
+    gate.set()
+    assert listener.worker.wait(10)
+    assert ("figure", 2) in listener.values and ("figure", 1) not in listener.values
+    assert not listener.worker.resume("figure")

@@ -4,6 +4,7 @@ import pytest
 
 from tests.workflow.small_models import images, small_cnn
 from workbench.workflow.calibrate import calibrate
+from workbench.workflow.choose import choose
 from workbench.workflow.opening import load
 
 
@@ -16,3 +17,9 @@ def small(tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_calibration(small):
     return calibrate(small, images(64))
+
+
+@pytest.fixture(scope="session")
+def coarse(small, small_calibration):
+    """A recipe that changes answers."""
+    return choose(small, small_calibration, weights="int4", activations="int2", clipping="min_max")

@@ -9,6 +9,7 @@ import pytest
 from tests.real_networks import inputs, model_path, needs_assets
 from tests.workflow.small_models import images
 from workbench.messages import WorkbenchError
+from workbench.models.segments import Cancelled
 from workbench.numerics.statistics.histogram import Histogram, HistogramBuilder
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.workflow.calibrate import calibrate
@@ -111,3 +112,9 @@ def test_real_parts_are_alike_and_other_contrast_is_seen():
     for factor in (0.6, 1.3):
         drifting = calibration_drift(calibration, calibrate(model, data[100:148] * np.float32(factor)))
         assert drifting[0].mark == "drift"
+
+
+def test_it_can_be_given_up():
+    one = Histogram.of(np.arange(9.0))
+    with pytest.raises(Cancelled):
+        calibration_drift({"a": one}, {"a": one}, cancelled=lambda: True)

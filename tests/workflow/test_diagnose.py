@@ -86,6 +86,30 @@ def test_it_can_be_cancelled(small, small_calibration):
         diagnose(small, choose(small, small_calibration), small_calibration, DATA, cancelled=lambda: True)
 
 
+def test_it_asks_often_whether_to_go_on_and_says_how_far_it_is(small, small_calibration):
+    recipe, asked, said, before = faulty(small, small_calibration), [], [], []
+
+    def told(diagnosis):
+        before.append(len(asked))
+
+    def cancelled():
+        asked.append(len(said))
+        return False
+
+    def step(done, total, words):
+        said.append((done, total, words))
+
+    diagnose(small, recipe, small_calibration, DATA, on_finding=told, on_step=step, cancelled=cancelled)
+    assert before[0] > 3 * len(recipe)  # for every tensor more than once, before anything is measured
+    trying = [(done, total) for done, total, words in said if words == f"trying remedies, {done} of {total}"]
+    assert trying == [(done, len(trying) - 1) for done in range(len(trying))]
+    assert said[0][2] == "looking for causes" and said[-1][2].startswith("trying the best on 24 samples, ")
+    for stop in (len(recipe), before[0] - 1, before[0] + 1):
+        asks = iter(range(stop))
+        with pytest.raises(Cancelled):
+            diagnose(small, recipe, small_calibration, DATA, cancelled=lambda asks=asks: next(asks, None) is None)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"kinds": ["gremlins"]}, "unknown kind of evidence 'gremlins'"), ({"n_samples": 0}, "n_samples=0")],

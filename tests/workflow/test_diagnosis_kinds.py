@@ -215,8 +215,8 @@ def test_channels_that_a_relu6_holds_at_its_ends(tmp_path):
     model = load(saved(tmp_path / "relu6.onnx", nodes, {"image": ["N", 2, 8, 8]}, {"y": ["N", 3, 8, 8]}, constants))
     calibration = calibrate(model, images(16))
     finding = found(model, choose(model, calibration), calibration, "relu_n", DATA)["c"]
-    assert finding.evidence == {"saturated": (1,), "dead": (4,)}
-    assert "channel 1 mostly at the upper end 6 and channel 4 0 throughout" in finding.sentence
+    assert finding.evidence == {"saturated": (1,), "dead": (4,), "share": 2 / 6}
+    assert "channel 1 is mostly at the upper end 6 and channel 4 is 0 throughout" in finding.sentence
     assert finding.remedy is None and str(finding).endswith(f": {finding.advice}.")
 
 

@@ -100,6 +100,17 @@ def test_labels_split_and_limit(tmp_path):
     assert mapped.labels.tolist() == [1, 2, 0]
 
 
+def test_names_of_classes_come_with_the_labels(tmp_path):
+    stored(tmp_path, a=noise(4, 4))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,class_index,class_name,split\na.png,3,a shark,eval\nb.png,5,,calib\nc.png,7,hen,calib\n")
+    found = images(tmp_path, size=4, labels=labels, split="eval")
+    assert found.class_names == {3: "a shark", 7: "hen"}
+    assert images(tmp_path, size=4, labels={"a.png": 3}).class_names == {}
+    without = images(tmp_path, size=4, labels=table(tmp_path / "others.csv", [("a.png", 3, "eval")]))
+    assert without.class_names == {} == images(tmp_path, size=4).class_names
+
+
 def test_mean_that_does_not_fit_the_scale_is_remarked(tmp_path):
     found = images(stored(tmp_path, a=noise(4, 4)), size=4, mean=(104, 117, 123))
     assert "give scale=1.0" in str(found.notices[0])

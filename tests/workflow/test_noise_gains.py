@@ -5,6 +5,9 @@ import pytest
 from onnx import helper
 
 from tests.workflow.small_models import constant, images, saved
+from workbench.models.segments import Cancelled
+from workbench.numerics.errors.sums import ErrorSums
+from workbench.workflow import noise_gains as noise_gains_module
 from workbench.workflow.choose import choose
 from workbench.workflow.noise_gains import NoiseModel, mean_square, noise_gains
 from workbench.workflow.opening import load
@@ -47,3 +50,28 @@ def test_powers_are_measured_on_the_batch(small, small_calibration):
     recipe = choose(small, small_calibration)
     found = noise.noise_to_signal(settings_of(small, recipe))
     assert set(found) == set(recipe) and all(0 < ratio < 0.01 for ratio in found.values())
+
+
+def test_what_did_not_change_is_not_worked_out_again(small, small_calibration, monkeypatch):
+    noise = NoiseModel(small, {"image": images(16, 9)}, small.observed, "logits")
+    recipe = choose(small, small_calibration)
+    first = noise.noise_to_signal(settings_of(small, recipe))
+    sums = []
+    monkeypatch.setattr(noise_gains_module, "ErrorSums", lambda: sums.append(1) or ErrorSums())
+    assert noise.noise_to_signal(settings_of(small, recipe)) == first and sums == []
+    changed = recipe.with_tensor("relu1_out", low=0.0, high=0.5)
+    other = noise.noise_to_signal(settings_of(small, changed))
+    assert len(sums) == 1 and {name for name in other if other[name] != first[name]} == {"relu1_out"}
+
+
+def test_of_large_activations_the_first_samples_are_looked_at(small, small_calibration, monkeypatch):
+    data = {"image": images(16, 9)}
+    recipe = choose(small, small_calibration)
+    few = NoiseModel(small, {"image": data["image"][:1]}, small.observed, "logits")
+    monkeypatch.setattr(noise_gains_module, "MOST_VALUES", 1)
+    one = NoiseModel(small, data, small.observed, "logits")
+    last = small.observed[-1]  # behind the Add, whose shares are those of the whole batch
+    ratios = [model.noise_to_signal(settings_of(small, recipe))[last] for model in (few, one)]
+    assert ratios[0] == ratios[1]
+    with pytest.raises(Cancelled):
+        NoiseModel(small, data, small.observed, "logits", cancelled=lambda: True)

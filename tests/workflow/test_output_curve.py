@@ -93,6 +93,26 @@ def test_it_predicts_between_its_points(small, recipe):
     assert curve.predicted(7.0) == curve.output_sqnr_db[-1]
 
 
+def test_it_predicts_two_ends_that_move_apart(small, recipe):
+    simulator = simulator_of(small)
+    curve = output_curve(simulator, recipe, "image", n=12, n_refined=6)
+    assert curve.crossing is not None and min(len(curve.low_line), len(curve.high_line)) >= 6
+    for point in (*curve.low_line, *curve.high_line):
+        assert curve.predicted(point.low_factor, point.high_factor) == pytest.approx(point.output_sqnr_db)
+    rng, errors = np.random.default_rng(0), []
+    for _ in range(30):
+        low, high = np.exp(rng.uniform(np.log(0.1), 0, 2))
+        errors.append(abs(measured(simulator, recipe, curve.choice_at(low, high)) - curve.predicted(low, high)))
+    assert np.quantile(errors, 0.9) < 1, errors
+
+
+def test_groups_and_mirrored_ranges_have_one_factor(small, recipe):
+    for tensor in ("conv2.weight", "relu1_out"):
+        curve = output_curve(simulator_of(small), recipe, tensor, n=6, n_refined=4)
+        assert curve.crossing is None and curve.low_line == curve.high_line == ()
+        assert curve.predicted(0.2, 0.5) == curve.predicted(0.5)
+
+
 def test_without_a_threshold_there_is_no_curve(small, small_calibration, recipe):
     with pytest.raises(WorkbenchError, match="stays float"):
         output_curve(simulator_of(small), recipe.without("image"), "image")
@@ -146,6 +166,25 @@ def test_predictions_of_random_changes(name):
         factor = float(np.exp(rng.uniform(np.log(0.1), 0)))
         found = measured(simulator, recipe, curve.choice_at(factor))
         errors.append(abs(found - float(curve.predicted(factor))))
+    print(f"{name}: within 1 dB {np.mean(np.array(errors) <= 1):.1%}, median {np.median(errors):.3f} dB")
+    assert np.mean(np.array(errors) <= 1) >= 0.95
+
+
+@needs_assets
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["cifar10_mobilenet", "cifar10_vit_a"])
+def test_predictions_of_two_ends(name):
+    model, _, recipe, simulator = real(name, 32)
+    curves = [output_curve(simulator, recipe, tensor) for tensor in model.observed]
+    curves = [curve for curve in curves if curve.crossing is not None and -curve.low > 0.02 * curve.high]
+    rng, errors = np.random.default_rng(0), []
+    for i in range(200):
+        curve = curves[rng.integers(len(curves))]
+        factors = np.exp(rng.uniform(np.log(0.1), 0, 2))
+        if i % 2:
+            factors[i // 2 % 2] = curve.crossing[i // 2 % 2]  # one handle is moved, the other one was put well
+        found = measured(simulator, recipe, curve.choice_at(*factors))
+        errors.append(abs(found - float(curve.predicted(*factors))))
     print(f"{name}: within 1 dB {np.mean(np.array(errors) <= 1):.1%}, median {np.median(errors):.3f} dB")
     assert np.mean(np.array(errors) <= 1) >= 0.95
 

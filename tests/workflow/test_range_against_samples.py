@@ -58,7 +58,9 @@ def test_verdicts():
     assert range_against_samples({"t": even}, "t").words == (
         "64 samples are enough: more than 1 change the range by less than 2%."
     )
+    assert range_against_samples({"t": even}, "t").headline == "1 sample would do"
     growing = of_ranges(np.full(64, -1.0), 1.3 ** np.arange(64))
+    assert range_against_samples({"t": growing}, "t").headline == "still moving at 64 samples"
     moving = range_against_samples({"t": growing}, "t")
     assert moving.n_enough is None and moving.words.startswith("The range is still moving: with 32 of the 64 samples")
     high = np.full(64, 1.0)
@@ -75,6 +77,8 @@ def test_enough_for_all_tensors():
     assert enough_samples({"a": even}) == ("64 samples are enough for the whole range of all 1 tensors.", ())
     words, moving = enough_samples({"a": even, "b": growing})
     assert "1 of 2 tensors is still moving, most that of 'b'" in words and [one.tensor for one in moving] == ["b"]
+    with pytest.raises(Cancelled):
+        enough_samples({"a": even}, cancelled=lambda: True)
 
 
 def test_without_ranges_of_samples():
@@ -84,7 +88,7 @@ def test_without_ranges_of_samples():
 
 def test_groups_are_the_calibration_cut_up(small, small_calibration):
     groups = sample_groups(small, images(64), "relu1_out", n_groups=8)
-    assert len(groups.groups) == 8 and groups.n_samples == 64 and groups.n_searches(3) == 12
+    assert len(groups.groups) == 8 and groups.n_samples == 64 and groups.n_searches(3) == 10
     whole = groups.groups[0]
     for group in groups.groups[1:]:
         whole = whole + group
@@ -102,6 +106,16 @@ def test_subsets_of_groups_are_what_their_samples_give(small, method):
         rows = [row for place in order[:size] for row in range(place, 24, 6)]
         fresh = clip_range(method, calibrate(small, data[rows])["relu1_out"], "int8")
         assert (found.low[i, 0], found.high[i, 0]) == (fresh.low, fresh.high)
+
+
+def test_draws_are_told_one_by_one(small):
+    groups = sample_groups(small, images(24, seed=4), "relu1_out", n_groups=6)
+    seen = []
+    found = groups.range_against_samples("percentile", n_draws=4, seed=2, on_draw=lambda so_far: seen.append(so_far()))
+    for n, so_far in enumerate(seen, start=1):
+        alone = groups.range_against_samples("percentile", n_draws=n, seed=2)
+        assert np.array_equal(so_far.high, alone.high) and np.array_equal(so_far.low, alone.low)
+    assert len(seen) == 3 and (found.high[-1] == found.high[-1, 0]).all()
 
 
 def test_groups_without_values_and_cancelling(small):

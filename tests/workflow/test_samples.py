@@ -1,24 +1,19 @@
-"""Samples whose answer changed, and one sample's error along the depth, on networks that are run."""
+"""Samples whose answer changed, on networks that are run."""
 
 import numpy as np
 import pytest
 from onnx import helper
 
 from tests.real_networks import inputs, model_path, needs_assets
-from tests.workflow.small_models import constant, images, saved, small_cnn
+from tests.workflow.small_models import constant, images, saved
 from workbench.messages import WorkbenchError
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.data import as_batches
+from workbench.workflow.depth import error_along_depth
 from workbench.workflow.opening import load
-from workbench.workflow.samples import ErrorAlongDepth, along_depth, changed_samples, error_along_depth
+from workbench.workflow.samples import changed_samples
 from workbench.workflow.simulate import quantized_outputs, simulate
-
-
-@pytest.fixture(scope="module")
-def coarse(small, small_calibration):
-    """A recipe that changes answers."""
-    return choose(small, small_calibration, weights="int4", activations="int2", clipping="min_max")
 
 
 def test_changed_samples_are_those_of_both_runs(small, coarse):
@@ -49,42 +44,6 @@ def test_a_task_of_ones_own(small, coarse):
     assert found.task.name == "regression" and found.figures.sqnr_db > 0
     with pytest.raises(WorkbenchError, match="cannot be meant as 'boxes'"):
         changed_samples(small, coarse, images(20), task="boxes")
-
-
-def test_one_sample_along_the_depth(small, coarse):
-    data = images(12, seed=2)
-    found = error_along_depth(small, coarse, data, 7)
-    alone = simulate(small, coarse, data[7:8])
-    assert found.tensors == dict(alone.tensors) and found.samples == (7,)
-    assert list(found.tensors) == [name for name in alone.tensors]
-    assert found.low_cosine == tuple(n for n, e in alone.tensors.items() if e.cosine < 0.98)
-    assert [row["tensor"] for row in found.table()] == list(found.tensors)
-    everything = along_depth(simulate(small, coarse, data))
-    assert everything.samples == tuple(range(12)) and everything.tensors != found.tensors
-
-
-def test_a_fixed_batch_is_filled_with_the_sample(tmp_path, small, coarse):
-    fixed = load(small_cnn(tmp_path, batch=4))
-    recipe = choose(fixed, calibrate(fixed, images(64)), weights="int4", activations="int2", clipping="min_max")
-    data = images(12, seed=2)
-    feeds = [{"image": data[i : i + 4]} for i in (0, 4, 8)]
-    found = error_along_depth(small, coarse, data, 7).tensors
-    for given in (data, feeds):
-        same = error_along_depth(fixed, recipe, given, 7).tensors
-        assert same.keys() == found.keys()
-        for name, error in same.items():
-            assert error.cosine == pytest.approx(found[name].cosine, abs=1e-5)
-            assert error.max_abs == pytest.approx(found[name].max_abs, rel=1e-4, abs=1e-5)
-    with pytest.raises(WorkbenchError, match="there is no sample 12; the data hold 12 samples"):
-        error_along_depth(fixed, recipe, data, 12)
-
-
-def test_where_the_error_drops(small, coarse):
-    errors = list(error_along_depth(small, coarse, images(3), 0).tensors.values())[:1] * 4
-    values = (40.0, 42.0, 30.0, 29.0)
-    made = {name: error.__class__(db, 1.0, 0.0, 0.0) for name, error, db in zip("abcd", errors, values, strict=True)}
-    assert ErrorAlongDepth(made, (0,)).drop == ("c", 10.0)
-    assert ErrorAlongDepth({"a": made["a"], "b": made["b"]}, (0,)).drop is None
 
 
 def test_outputs_of_other_sizes_for_each_sample(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from tests.real_networks import inputs, model_path, needs_assets
 from tests.workflow.small_models import images
 from workbench.messages import WorkbenchError
+from workbench.models.segments import Cancelled
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose, choose_tensor, weight_names
 from workbench.workflow.data import as_batches
@@ -16,7 +17,7 @@ from workbench.workflow.opening import load
 from workbench.workflow.ranking import Ranking
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.sensitivity import sensitivity
-from workbench.workflow.sensitivity_cases import AS_CHOSEN, HALF, half_of_filters
+from workbench.workflow.sensitivity_cases import AS_CHOSEN, HALF, digest_of, half_of_filters, uniform_choices
 from workbench.workflow.simulate import Simulator, quantized_outputs, simulate
 
 DATA = images(40, 9)
@@ -89,6 +90,24 @@ def test_any_set_of_formats(small, small_calibration):
     assert mean["int4"] < mean["int8"] < mean["fp16"]
     with pytest.raises(WorkbenchError, match="no calibration"):
         sensitivity(small, empty, DATA, formats=["int8"])
+
+
+def test_what_cannot_have_a_format_is_named_or_left_out(small, recipe, small_calibration):
+    with pytest.raises(WorkbenchError, match="image"):
+        uniform_choices(small, recipe, None, "int8")
+    refused = {}
+    found = uniform_choices(small, recipe, None, "int8", refused=refused)
+    assert set(found) == set(weight_names(small)) and "no calibration" in refused["image"]
+    assert not set(found) & set(refused)
+    with pytest.raises(Cancelled):
+        uniform_choices(small, recipe, small_calibration, "int8", cancelled=lambda: True)
+
+
+def test_a_note_does_not_make_another_case(recipe):
+    choice = recipe["relu1_out"]
+    noted = dataclasses.replace(choice, note="as agreed")
+    assert digest_of([noted]) == digest_of([choice]) != digest_of([dataclasses.replace(choice, high=1.0)])
+    assert digest_of([]) == ""
 
 
 def test_half_of_the_weights_or_filters(small, recipe, tmp_path):

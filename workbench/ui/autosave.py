@@ -4,8 +4,8 @@ import atexit
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from workbench.models.model import Model
 from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.filelock import FileLock
-from workbench.ui.history import History
+from workbench.ui.history import History, step_between, stepped
 from workbench.workflow.files import read_json, write_text
 from workbench.workflow.recipe import Recipe
 
@@ -27,7 +27,10 @@ BESIDE = "-unregistered"
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """What a file holds. decided: tensors chosen by hand before defaults came; whole: defaults had come."""
+    """What a file holds.
+
+    decided: tensors chosen by hand before defaults came; whole: defaults had come. snapshots: kept recipes by name.
+    """
 
     recipe: Recipe
     history: History
@@ -35,6 +38,7 @@ class Saved:
     layer: str = ""
     decided: frozenset[str] = frozenset()
     whole: bool = True
+    snapshots: Mapping[str, Recipe] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,6 +49,7 @@ class Saved:
             "layer": self.layer,
             "decided": sorted(self.decided),
             "whole": self.whole,
+            "snapshots": {name: step_between(self.recipe, kept) for name, kept in self.snapshots.items()},
         }
 
     @classmethod
@@ -60,7 +65,12 @@ class Saved:
         if not isinstance(decided, list) or not all(isinstance(name, str) for name in decided):
             raise WorkbenchError("field 'decided' must be a list of tensor names")
         history = History.from_json(document.get("history"), recipe)
-        return cls(recipe, history, **names, decided=frozenset(decided), whole=bool(document.get("whole", True)))
+        steps = document.get("snapshots", {})
+        if not isinstance(steps, dict):
+            raise WorkbenchError("field 'snapshots' must map names to entries that differ from the recipe's")
+        snapshots = {name: stepped(recipe, step) for name, step in steps.items()}
+        whole = bool(document.get("whole", True))
+        return cls(recipe, history, **names, decided=frozenset(decided), whole=whole, snapshots=snapshots)
 
 
 def unregistered(document: Any) -> list[str]:
@@ -81,8 +91,9 @@ def _entries(document: Any) -> Iterator[dict[str, Any]]:
     def part(of: Any, name: str) -> Any:
         return of.get(name) if isinstance(of, dict) else None
 
-    history = part(document, "history")
+    history, kept = part(document, "history"), part(document, "snapshots")
     steps = [step for way in ("undo", "redo") for step in _listed(part(history, way)) if isinstance(step, dict)]
+    steps += [step for step in (kept.values() if isinstance(kept, dict) else ()) if isinstance(step, dict)]
     for tensors in (part(part(document, "recipe"), "tensors"), *steps):
         yield from (e for e in (tensors.values() if isinstance(tensors, dict) else ()) if isinstance(e, dict))
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ from workbench.ui.alternatives import Looking, Reach, details_job, formats_job, 
 from workbench.ui.autosave import Autosave, Saved
 from workbench.ui.books import ChoiceBook, ErrorBook, Source, source_of
 from workbench.ui.core import Core
+from workbench.ui.defaults import default_choices, with_defaults
 from workbench.ui.history import changed_tensors
 from workbench.ui.jobs import (
     Counted,
     Figures,
-    Network,
     calibration_job,
-    default_choices,
     errors_job,
     layer_tensors,
 )
@@ -30,14 +29,18 @@ from workbench.ui.prepared import PreparedBook
 from workbench.ui.sampled import SampleBook
 from workbench.ui.state import FormatTable, State, TensorDetails
 from workbench.ui.subjects import is_heavy
+from workbench.ui.topics.catalogue import topics_of
+from workbench.ui.topics.effect import Network
+from workbench.ui.topics.topic import Means, topic_requests
 from workbench.ui.worker import Request
-from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
+from workbench.workflow.comparison import Metric
 from workbench.workflow.data import as_batches
 from workbench.workflow.recipe import Recipe
 
 AT_ONCE = 0.5  # seconds given to default choices of weights before the first picture
-DETAILS, FORMS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NEARBY, NETWORK, CALIBRATION, CURVES = range(1, 11)  # urgency
+DETAILS, FORMS, INPUT, WEIGHTS, DEFAULTS, ERRORS, NEARBY, NETWORK, CALIBRATION = range(1, 10)  # urgency
+CURVES = 20  # after all topics
 FORMAT_QUESTIONS = frozenset({"formats", "comparison"})
 QUESTIONS = FORMAT_QUESTIONS | {"methods"}
 
@@ -52,18 +55,22 @@ class Background(Core):
         *,
         evaluation: Any = None,
         labels: Any = None,
+        metric: Metric | None = None,
         autosave: str | Path | None = None,
     ) -> None:
         super().__init__(model, Recipe(model.name, model.sha256))
         judged = data if evaluation is None else evaluation
         self.labels = getattr(judged, "labels", None) if labels is None else labels
+        self.class_names: Mapping[int, str] = getattr(judged, "class_names", {})
         self.data = None if data is None else as_batches(model, data)
         self.evaluation = None if judged is None else self.data if judged is data else as_batches(model, judged)
         self.samples = SampleBook(model, self.data)
         self.choices, self.errors = ChoiceBook(model), ErrorBook(model, self.samples)
         self.prepared, self._preparing = PreparedBook(), False
-        self._network = Network(model, self.evaluation, self.labels) if self.evaluation is not None else None
+        self._network = None if self.evaluation is None else Network(model, self.evaluation, self.labels, metric=metric)
         self._judged = judged
+        means = Means(model, self.data, self.evaluation, self.labels, self._network)
+        self.topics = {topic.name: topic for topic in topics_of(means)}
         self._names = layer_tensors(model)
         self._ahead = Ahead(model, self.prepared, self._names, NEARBY, CURVES)
         self._weights = set(weight_names(model))
@@ -80,9 +87,8 @@ class Background(Core):
         self.autosave.said = self.say
         state = dataclasses.replace(self.state, notices=tuple(dict.fromkeys(notices)))
         if saved is not None:
-            state = dataclasses.replace(
-                state, recipe=saved.recipe, history=saved.history, decided=saved.decided, whole=saved.whole
-            )
+            fields = ("recipe", "history", "decided", "whole", "snapshots")
+            state = dataclasses.replace(state, **{name: getattr(saved, name) for name in fields})
         first = next((n for n in self._names if n in self._weights), next(iter(self._names), ""))
         selected = saved.selected if saved is not None and saved.selected in self._names else first
         readers = [each.name for each in self.model.layers if selected in (each.weight, *each.inputs)]
@@ -112,7 +118,7 @@ class Background(Core):
             elif self.data is None:
                 self.update(lambda s: dataclasses.replace(s, whole=True))
         if self._judged is not None:
-            judged, labels = self._judged, self.labels
+            judged, labels = self._judged, self._network.class_labels if self._network is not None else None
 
             def look(_turn: Any) -> Any:
                 from workbench.workflow.check_inputs import check_inputs
@@ -164,6 +170,8 @@ class Background(Core):
             error = self._known(state, about.tensor)  # one that had to be measured came with the details
             errors = state.errors if error is None else {**state.errors, about.tensor: error}
             return dataclasses.replace(state, errors=errors, **{topic: value})
+        if topic in self.topics:
+            return dataclasses.replace(state, answers={**state.answers, topic: value})
         if topic == "network":
             return dataclasses.replace(state, measured=value) if value.recipe is state.recipe else state
         field = {"input": "input_report", "export": "exported"}[topic]
@@ -194,10 +202,12 @@ class Background(Core):
                 new = dataclasses.replace(new, details=prepared.details)
             elif new.details is not None and new.details.tensor != new.selected:
                 new = dataclasses.replace(new, details=None)
-        if new.formats is not None and (new.formats.tensor != new.selected or not new.asked & FORMAT_QUESTIONS):
+        if new.formats is not None and (new.formats.tensor != new.selected or not new.asked.keys() & FORMAT_QUESTIONS):
             new = dataclasses.replace(new, formats=None)
-        if new.decided and (new.recipe is not old.recipe or new.selected != old.selected):
-            self.autosave.later(Saved(new.recipe, new.history, new.selected, new.layer, new.decided, new.whole))
+        moved = any(getattr(new, part) is not getattr(old, part) for part in ("recipe", "selected", "snapshots"))
+        if moved and (new.decided or new.snapshots or old.snapshots):
+            fields = (new.recipe, new.history, new.selected, new.layer, new.decided, new.whole, new.snapshots)
+            self.autosave.later(Saved(*fields))
         return new
 
     def wanted(self, old: State, new: State) -> list[Request]:
@@ -211,15 +221,15 @@ class Background(Core):
             or (data_changed and new.selected not in self._weights)
             or new.catalogues != old.catalogues
         )
-        asked = new.asked - old.asked
+        asked = new.asked.keys() - old.asked.keys()
         other_members = new.catalogues != old.catalogues
         if new.selected and (another or "methods" in asked):
             known = new.details is not None and self._is_present(new, new.details)
             if other_members or not known or not is_whole(new.details, self._reach(new)) or self._lacks_material(new):
                 requests.append(self._details_request(new))
-        if new.selected and new.asked & FORMAT_QUESTIONS and (another or asked & FORMAT_QUESTIONS):
+        if new.selected and new.asked.keys() & FORMAT_QUESTIONS and (another or asked & FORMAT_QUESTIONS):
             requests.append(self._formats_request(new))
-        elif old.asked & FORMAT_QUESTIONS and not new.asked & FORMAT_QUESTIONS:
+        elif old.asked.keys() & FORMAT_QUESTIONS and not new.asked.keys() & FORMAT_QUESTIONS:
             self.worker.cancel("formats")
         if new.calibrated and not old.calibrated and not new.whole:
             calibration, present = new.calibration, new.recipe
@@ -230,9 +240,14 @@ class Background(Core):
 
             requests.append(Request("defaults", defaults, "choosing ranges of activations", DEFAULTS))
         ready = new.calibrated and new.whole
-        if self._network is not None and ready and (recipe_changed or not (old.calibrated and old.whole)):
-            network, recipe = self._network, new.recipe
-            requests.append(Request("network", lambda t: network.compare(recipe, t), "updating", NETWORK))
+        other_network = recipe_changed or new.task != old.task or not (old.calibrated and old.whole)
+        if self._network is not None and ready and other_network:
+            network, recipe, task = self._network, new.recipe, new.task
+            requests.append(Request("network", lambda t: network.compare(recipe, t, task), "updating", NETWORK))
+        of_topics, over = topic_requests(self.topics, old, new)
+        requests += of_topics
+        for name in over:
+            self.worker.cancel(name)
         parts = ("selected", "recipe", "calibrated", "whole", "catalogues")
         if any(getattr(new, part) is not getattr(old, part) for part in parts):
             requests += self._requests_ahead(new)
@@ -299,16 +314,3 @@ def _counting(background: Background) -> Callable[[], None]:
             study.update(lambda s: dataclasses.replace(s, catalogues=s.catalogues + 1))
 
     return heard
-
-
-def with_defaults(state: State, choices: list[TensorChoice]) -> State:
-    """Default choices put into the present recipe and every recipe of the history, where nobody has decided."""
-
-    def filled(recipe: Recipe) -> Recipe:
-        new = [c for c in choices if c.tensor not in recipe and c.tensor not in state.decided]
-        return recipe.with_choices(*new) if new else recipe
-
-    recipe = filled(state.recipe)
-    if recipe is state.recipe:
-        return state
-    return dataclasses.replace(state, recipe=recipe, history=state.history.mapped(filled))

@@ -14,6 +14,7 @@ from workbench.numerics.formats.presets import PRESETS, Preset
 from workbench.numerics.formats.rounding import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from workbench.ui.background import Background
 from workbench.ui.books import default_method, source_of
+from workbench.ui.code import action
 from workbench.ui.scopes import Scope, tensors_in_scope
 from workbench.workflow.choice import Bound, Dynamic, TensorChoice
 from workbench.workflow.recipe import Recipe
@@ -25,10 +26,12 @@ class Choosing(Background):
     """Format, rounding, overflow, pruning, range, method and grouping of tensors.
 
     scope, where a verb has one: "tensor", "layer" (the one `name` is looked at in), "operator" (all layers with that
-    operator) or "network"; same_kind: only weights where `name` is a weight, else only activations. What a tensor of a
-    wider scope cannot have is left out and said in a notice; for one tensor it is a WorkbenchError.
+    operator), "network", or a tuple of layers' names. same_kind: only weights where `name` is a weight, else only
+    activations. What a tensor of a wider scope cannot have is left out and said in a notice; for one tensor it is a
+    WorkbenchError.
     """
 
+    @action
     def set_format(self, name: str, format: str, scope: Scope = "tensor", *, same_kind: bool = False) -> None:
         """Choose a number format.
 
@@ -43,6 +46,7 @@ class Choosing(Background):
 
         self._change_in(name, scope, same_kind, changed)
 
+    @action
     def set_preset(self, name: str, preset: str, scope: Scope = "tensor", *, same_kind: bool = False) -> None:
         """Choose what another tool does: format, rounding, overflow and range of a member of `PRESETS`."""
         wanted = PRESETS[preset]
@@ -52,12 +56,14 @@ class Choosing(Background):
 
         self._change_in(name, scope, same_kind, changed)
 
+    @action
     def set_rounding(self, name: str, rounding: Rounding, scope: Scope = "tensor", *, same_kind: bool = False) -> None:
         """Choose how values between two levels are rounded, a key of `ROUNDINGS`. Float tensors have none."""
         if rounding not in ROUNDINGS:
             raise WorkbenchError(f"unknown rounding {rounding!r}; expected one of {', '.join(ROUNDINGS)}")
         self._vary(name, scope, same_kind, rounding=rounding)
 
+    @action
     def set_overflow(
         self, name: str, overflow: Overflow | None, scope: Scope = "tensor", *, same_kind: bool = False
     ) -> None:
@@ -69,6 +75,7 @@ class Choosing(Background):
             raise WorkbenchError(f"unknown overflow {overflow!r}; expected one of {', '.join(OVERFLOWS)}")
         self._vary(name, scope, same_kind, overflow=overflow)
 
+    @action
     def set_sparsity(self, name: str, share: float, scope: Scope = "tensor", *, same_kind: bool = True) -> None:
         """Set the share of smallest magnitudes of a weight to zero before it is quantized, in [0, 1); 0 ends it.
 
@@ -90,6 +97,7 @@ class Choosing(Background):
 
         self._change_in(name, scope, same_kind, changed)
 
+    @action
     def set_dynamic(
         self, name: str, dynamic: Dynamic | None, scope: Scope = "tensor", *, same_kind: bool = True
     ) -> None:
@@ -113,6 +121,7 @@ class Choosing(Background):
 
         self._change_in(name, scope, same_kind, changed)
 
+    @action
     def set_range(self, name: str, low: Bound, high: Bound) -> None:
         """Saturate a tensor below `low` and above `high`: floats, or float32 (groups,) where channels have their own.
 
@@ -128,11 +137,13 @@ class Choosing(Background):
 
         self._change(changed)
 
+    @action
     def set_method(self, name: str, method: str) -> None:
         """Let a clipping method choose the range of a tensor; a dynamic range becomes a fixed one."""
         _ = CLIPPING[method]
         self._rechoose(name, method=method)
 
+    @action
     def set_symmetric(self, name: str, symmetric: bool) -> None:
         """Symmetric: zero point 0 and one mirrored threshold. Otherwise affine: two thresholds.
 
@@ -151,6 +162,7 @@ class Choosing(Background):
 
         self._change(changed)
 
+    @action
     def set_per_channel(self, name: str, per_channel: bool, *, block_size: int | None = None) -> None:
         """One range for each output channel of a weight, for each block of `block_size` inputs, or one for all.
 

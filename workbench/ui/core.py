@@ -11,7 +11,8 @@ import traitlets
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
-from workbench.ui.history import changed_tensors
+from workbench.ui.code import present_line
+from workbench.ui.history import History, changed_tensors
 from workbench.ui.outbox import Outbox
 from workbench.ui.state import State
 from workbench.ui.worker import Doing, Generation, Job, Request, Worker
@@ -97,7 +98,7 @@ class Core(traitlets.HasTraits):
             changed = changed_tensors(old.recipe, recipe)
             if not changed:
                 return True
-            history, decided = old.history.after_change(old.recipe), old.decided.union(changed)
+            history, decided = old.history.after_change(old.recipe, present_line()), old.decided.union(changed)
             before = old.measured if old.measured and old.measured.recipe is old.recipe else old.before
             self._replace(
                 dataclasses.replace(old, recipe=recipe, history=history, decided=decided, before=before),
@@ -107,16 +108,16 @@ class Core(traitlets.HasTraits):
 
     def undo(self) -> None:
         """Back to the recipe before the last change. Raises WorkbenchError where there is none."""
-        self._travel("undone")
+        self._travel(History.back)
 
     def redo(self) -> None:
         """Forward again to what was undone last. Raises WorkbenchError where there is none."""
-        self._travel("redone")
+        self._travel(History.forth)
 
-    def _travel(self, direction: str) -> None:
+    def _travel(self, way: Callable[[History, Recipe], tuple[Recipe, History]]) -> None:
         with self._lock:
             old = self._state
-            recipe, history = getattr(old.history, direction)(old.recipe)
+            recipe, history = way(old.history, old.recipe)
             before = old.measured if old.measured and old.measured.recipe is old.recipe else old.before
             self._replace(dataclasses.replace(old, recipe=recipe, history=history, before=before))
         self._tell()
@@ -150,6 +151,21 @@ class Core(traitlets.HasTraits):
         self.outbox.drain()
         self._deliver()
         return done
+
+    def stop(self, topic: str) -> None:
+        """Stop one piece of background work, a topic of `state.work`, until `resume`; what it has found stays.
+
+        Raises WorkbenchError where nothing of the topic runs or waits.
+        """
+        if not self.worker.stop(topic):
+            raise WorkbenchError(f"no background work on {topic!r} runs or waits; state.work lists what does")
+        self.update(self._with_work)
+
+    def resume(self, topic: str) -> None:
+        """Begin again what was stopped. Raises WorkbenchError where nothing was."""
+        if not self.worker.resume(topic):
+            raise WorkbenchError(f"no background work on {topic!r} was stopped; state.work lists what was")
+        self.update(self._with_work)
 
     def close(self) -> None:
         """Stop background work."""
@@ -212,14 +228,19 @@ class Core(traitlets.HasTraits):
         what = job.what or "background work"
         self.report_trouble(job.generation.topic, f"{what[:1].upper()}{what[1:]} stopped. {words}")
 
-    def _started(self, doing: Doing | None) -> None:
-        if doing is not None and not doing.job.what:
-            return
-        new = ("", None, "") if doing is None else (doing.job.what, doing.share, doing.words)
+    def _started(self, _doing: Doing | None) -> None:
+        """Tell what runs: the innermost job that has a name."""
+        runs = next((each for each in self.worker.work() if each.condition == "runs"), None)
+        new = ("", None, "") if runs is None else (runs.what, runs.share, runs.words)
         state, now = self._state, time.monotonic()
         unchanged = new == (state.activity, state.progress, state.progress_words)
         if unchanged or (new[0] == state.activity and now - self._last_report < BETWEEN_REPORTS):
             return
         self._last_report = now
         activity, share, words = new
-        self.update(lambda s: dataclasses.replace(s, activity=activity, progress=share, progress_words=words))
+        told: dict[str, Any] = {"activity": activity, "progress": share, "progress_words": words}
+        self.update(lambda s: self._with_work(dataclasses.replace(s, **told)))
+
+    def _with_work(self, state: State) -> State:
+        work = self.worker.work()
+        return state if work == state.work else dataclasses.replace(state, work=work)

@@ -1,7 +1,7 @@
 """`History`: what can be undone and redone, as a value."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.messages import WorkbenchError
@@ -13,30 +13,38 @@ LIMIT = 200  # steps; each holds references to the same choices, so a step costs
 
 @dataclass(frozen=True)
 class History:
-    """Recipes before and after the present one. past: oldest first. future: the next redo first."""
+    """Recipes before and after the present one. past: oldest first. future: the next redo first.
+
+    done: the line of Python that led from each recipe of the past to the next, "" where none is known; undone: the
+    lines that lead to those of the future.
+    """
 
     past: tuple[Recipe, ...] = ()
     future: tuple[Recipe, ...] = ()
+    done: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
 
-    def after_change(self, present: Recipe) -> "History":
+    def after_change(self, present: Recipe, line: str = "") -> "History":
         """`present` is about to be replaced; what had been undone is given up."""
-        return History((*self.past, present)[-LIMIT:])
+        return History((*self.past, present)[-LIMIT:], done=(*self.done, line)[-LIMIT:])
 
-    def undone(self, present: Recipe) -> tuple[Recipe, "History"]:
+    def back(self, present: Recipe) -> tuple[Recipe, "History"]:
         """(the recipe before, the history then). Raises WorkbenchError where nothing is left to undo."""
         if not self.past:
             raise WorkbenchError("there is nothing to undo; this is the recipe the work began with")
-        return self.past[-1], History(self.past[:-1], (present, *self.future))
+        future, undone = (present, *self.future), (self.done[-1], *self.undone)
+        return self.past[-1], History(self.past[:-1], future, self.done[:-1], undone)
 
-    def redone(self, present: Recipe) -> tuple[Recipe, "History"]:
+    def forth(self, present: Recipe) -> tuple[Recipe, "History"]:
         """(the recipe that was undone last, the history then). Raises WorkbenchError where there is none."""
         if not self.future:
             raise WorkbenchError("there is nothing to redo; nothing was undone since the last change")
-        return self.future[0], History((*self.past, present), self.future[1:])
+        past, done = (*self.past, present), (*self.done, self.undone[0])
+        return self.future[0], History(past, self.future[1:], done, self.undone[1:])
 
     def mapped(self, change: Callable[[Recipe], Recipe]) -> "History":
         """Every recipe replaced by change(recipe)."""
-        return History(tuple(map(change, self.past)), tuple(map(change, self.future)))
+        return replace(self, past=tuple(map(change, self.past)), future=tuple(map(change, self.future)))
 
     def to_json(self, present: Recipe) -> dict[str, Any]:
         """Steps away from `present`, each as the entries that differ; small however large the recipes are."""
@@ -49,7 +57,7 @@ class History:
         for later in self.future:
             redo.append(step_between(recipe, later))
             recipe = later
-        return {"undo": undo, "redo": redo}
+        return {"undo": undo, "redo": redo, "done": list(self.done), "undone": list(self.undone)}
 
     @classmethod
     def from_json(cls, document: Any, present: Recipe) -> "History":
@@ -65,7 +73,15 @@ class History:
         for step in document["redo"]:
             recipe = stepped(recipe, step)
             future.append(recipe)
-        return cls(tuple(reversed(past)), tuple(future))
+        done, undone = _lines(document, "done", len(past)), _lines(document, "undone", len(future))
+        return cls(tuple(reversed(past)), tuple(future), done, undone)
+
+
+def _lines(document: dict[str, Any], field: str, n: int) -> tuple[str, ...]:
+    lines = document.get(field, [""] * n)
+    if not isinstance(lines, list) or len(lines) != n or not all(isinstance(line, str) for line in lines):
+        raise WorkbenchError(f"field {field!r} of the history must hold {n} lines of text")
+    return tuple(lines)
 
 
 def changed_tensors(before: Recipe, after: Recipe) -> tuple[str, ...]:

@@ -1,32 +1,28 @@
 """What the worker computes: plain values from values that do not change. Nothing here knows a study or a widget."""
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
+from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.errors.error import QuantizationError
-from workbench.ui.books import ChoiceBook, Distributions, ErrorBook, default_grouping, default_method, source_of
+from workbench.ui.books import ChoiceBook, Distributions, ErrorBook, source_of
 from workbench.ui.coded import coded_bits, worth_coding
 from workbench.ui.sampled import AT_ONCE, SampleBook, needs_samples
-from workbench.ui.state import Measured
 from workbench.ui.worker import Turn
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
-from workbench.workflow.choose import NoRange, weight_names
-from workbench.workflow.comparison import Comparison
+from workbench.workflow.choose import NoRange
 from workbench.workflow.data import Batches
 from workbench.workflow.progress import Progress
 from workbench.workflow.recipe import Recipe
-from workbench.workflow.simulate import Simulator
 
-BETWEEN_FIGURES = 0.25  # seconds from one figure of the network to the next
 PAUSE = 0.5  # seconds between partial results, so that the browser is not flooded
 
 
@@ -52,22 +48,31 @@ def calibration_job(model: Model, batches: Batches, turn: Turn) -> Counted:
     return Counted(whole, whole=True)
 
 
-def default_choices(
-    book: ChoiceBook, model: Model, calibration: Distributions | None, names: Iterable[str], turn: Turn | None = None
-) -> tuple[list[TensorChoice], list[str]]:
-    """(int8 choices, why tensors were left out), with the defaults of `choose`."""
-    choices, left_out = [], []
-    weights = set(weight_names(model))
-    for name in names:
-        if turn is not None and turn.cancelled():
+@dataclass(frozen=True, eq=False)
+class Recalibrated:
+    """A calibration without some samples. choices: (the choice of an activation, the same with a range chosen anew)."""
+
+    calibration: Calibration
+    choices: tuple[tuple[TensorChoice, TensorChoice], ...]
+
+
+def recalibration_job(
+    model: Model, batches: Batches, book: ChoiceBook, recipe: Recipe, words: str, turn: Turn
+) -> Recalibrated:
+    """Calibrates and chooses the ranges of activations anew, those that a method chose. words: for the status line."""
+
+    def on_batch(progress: Progress, _snapshot: Any) -> None:
+        turn.report(progress.done, progress.total, f"{words}, {progress}")
+
+    calibration = calibrate(model, batches, on_batch=on_batch, cancelled=turn.cancelled)
+    choices: list[tuple[TensorChoice, TensorChoice]] = []
+    for name, choice in recipe.items():
+        if turn.cancelled():
             raise Cancelled
-        is_weight = name in weights
-        method = default_method(is_weight, "int8")
-        try:
-            choices.append(book.choose(calibration, name, format="int8", method=method, **default_grouping(is_weight)))
-        except NoRange as missing:
-            left_out.append(str(missing))
-    return choices, left_out
+        if name in calibration and choice.method in CLIPPING and choice.dynamic is None and choice.variation.has_scale:
+            with contextlib.suppress(NoRange):  # nothing finite is left of it: it keeps the range that it has
+                choices.append((choice, book.again(calibration, choice)))
+    return Recalibrated(calibration, tuple(choices))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,29 +125,6 @@ def errors_job(
         for name in late[start : start + AT_ONCE]:
             look(name)
     return Figures(errors, coded)
-
-
-class Network:
-    """Compares recipes with the float network: on a few samples at once, then on more and more.
-
-    A run begins where its recipe differs from the one before; what it begins with is kept within `cache_bytes`.
-    """
-
-    def __init__(
-        self, model: Model, batches: Batches, labels: np.ndarray | None, cache_bytes: int = 1_000_000_000
-    ) -> None:
-        self.n_samples = batches.n_samples
-        self._simulator = Simulator(model, batches, labels, cache_bytes=cache_bytes)
-
-    def compare(self, recipe: Recipe, turn: Turn) -> None:
-        """Publishes a `Measured` after the first samples, then now and then, and when all are in."""
-        by_size: dict[int, Comparison] = {}
-        last = -math.inf
-        for comparison in self._simulator.progress(recipe, tensors=True, cancelled=turn.cancelled):
-            by_size = {**by_size, comparison.n_samples: comparison}
-            if comparison.complete or time.monotonic() - last > BETWEEN_FIGURES:
-                turn.publish(Measured(recipe, by_size, self.n_samples))
-                last = time.monotonic()
 
 
 def size_bytes(model: Model, recipe: Recipe, coded_bits: Mapping[str, float] | None = None) -> tuple[int, int, int]:

@@ -31,10 +31,12 @@ class Panel(anywidget.AnyWidget):
 
     Subclasses give `look(state)`, the JSON that their script shows, and methods `on_<kind>(content)` for the messages
     that it sends. `parts` names the fields of `State` that matter; only a change of those is looked at.
+    turn_to: shows a page about the network by its name; what a panel leads to without knowing other panels.
     """
 
     view = traitlets.Dict().tag(sync=True)
     parts: tuple[str, ...] = ()
+    turn_to: Callable[[str], None] = staticmethod(lambda name: None)
 
     def __init__(self, study: Study, **traits: Any) -> None:
         self.study = study

@@ -1,5 +1,6 @@
 """ "Apply to": which tensors a choice is meant for."""
 
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 from workbench.messages import WorkbenchError
@@ -7,7 +8,9 @@ from workbench.models.model import Layer, Model
 from workbench.workflow.choose import weight_names
 from workbench.workflow.recipe import Recipe
 
-Scope = Literal["tensor", "layer", "operator", "network"]
+Word = Literal["tensor", "layer", "operator", "network"]
+Scope = Word | tuple[str, ...]  # or the names of layers
+PICKED = "picked"  # what panels call the layers that are picked in the list
 
 
 def tensors_in_scope(
@@ -16,14 +19,18 @@ def tensors_in_scope(
     """Names of the tensors, in layer order.
 
     tensor: the one named. layer: the weight of `layer` and the activations it reads. operator: the same of all layers
-    with its operator. network: all weights, the activations that weighted operators read, and whatever has an entry in
-    the recipe already (inputs of residual Adds only then). same_kind: weights only for a weight, else activations only.
-    Raises WorkbenchError for an unknown scope.
+    with its operator. names of layers: the same of these. network: all weights, the activations that weighted operators
+    read, and whatever has an entry in the recipe already (inputs of residual Adds only then). same_kind: weights only
+    for a weight, else activations only.
+    Raises WorkbenchError for an unknown scope or layer.
     """
-    if scope not in get_args(Scope):
-        raise WorkbenchError(f"unknown scope {scope!r}; expected one of {', '.join(get_args(Scope))}")
-    if scope == "tensor" or layer is None:
-        names: list[str] = [name]
+    if not isinstance(scope, str):
+        names = [n for each in layers_named(model, scope) for n in quantizable(model, each)]
+    elif scope not in get_args(Word):
+        expected = f"{', '.join(get_args(Word))} or names of layers"
+        raise WorkbenchError(f"unknown scope {scope!r}; expected one of {expected}")
+    elif scope == "tensor" or layer is None:
+        names = [name]
     elif scope == "network":
         wanted = {*weight_names(model), *model.observed, *recipe}
         names = [n for each in model.layers for n in quantizable(model, each) if n in wanted]
@@ -34,6 +41,16 @@ def tensors_in_scope(
     if same_kind:
         names = [n for n in names if (n in weights) == (name in weights)]
     return tuple(dict.fromkeys(names))
+
+
+def layers_named(model: Model, names: Iterable[str]) -> tuple[Layer, ...]:
+    """Layers by name, in model order. Raises WorkbenchError for a name that no layer has."""
+    wanted = set(names)
+    found = tuple(layer for layer in model.layers if layer.name in wanted)
+    unknown = wanted - {layer.name for layer in found}
+    if unknown:
+        raise WorkbenchError(f"the model has no layer {min(unknown)!r}; model.layers lists their names")
+    return found
 
 
 def quantizable(model: Model, layer: Layer) -> tuple[str, ...]:

@@ -1,12 +1,17 @@
 """`Showing`: brings the selected tensor of a study to the plot, by the quickest way there is."""
 
+from typing import Any
+
 from workbench.ui.books import source_of
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.subjects import first_look, is_heavy, subject_of
 from workbench.ui.threshold.material import Material, same_memory
+from workbench.ui.threshold.output import output_facts
 from workbench.ui.threshold.subject import Subject
 from workbench.ui.threshold.widget import ThresholdPlot
+from workbench.ui.topics.output_curve import BEST_AT_OUTPUT, NAME
+from workbench.workflow.output_curve import has_threshold
 
 
 class Showing:
@@ -20,15 +25,33 @@ class Showing:
         self._whole = ""  # the tensor that is shown with its curves
         self._subject: Subject | None = None
         self._subject = self._next(study.state)
-        self.plot = ThresholdPlot(self._subject, self._prepared(study.state))
+        self.plot = ThresholdPlot(self._subject, self._prepared(study.state), output=self._output(study.state))
         self._keep(study.state, self.plot.material)
 
     def draw(self, state: State) -> None:
         """Show a moment; nothing is sent where it looks as the one before."""
-        subject = self._next(state)
+        subject, output = self._next(state), self._output(state)
         if subject is not None and not _same(subject, self._subject):
             self._subject = subject
-            self._keep(state, self.plot.show(subject, self._prepared(state)))
+            self._keep(state, self.plot.show(subject, self._prepared(state), output))
+        else:
+            self.plot.output = output
+
+    def _output(self, state: State) -> dict[str, Any]:
+        """What is known of the network's output at other ranges; nothing where there is no network to be measured."""
+        if self._study.evaluation is None:
+            return {}
+        looked = self._study.output_curves.look(state)
+        now, before = looked.now, looked.before
+        return output_facts(
+            None if now is None else now.curve,
+            None if before is None else before.curve,
+            shift_db=0.0 if now is None else now.shift_db,
+            shift_before_db=0.0 if before is None else before.shift_db,
+            done=looked.done,
+            mark=BEST_AT_OUTPUT,
+            words=_words(state),
+        )
 
     def _next(self, state: State) -> Subject | None:
         model, name = self._study.model, state.selected
@@ -51,6 +74,18 @@ class Showing:
     def _made_for(self, state: State) -> tuple:
         name, model = state.selected, self._study.model
         return name, state.recipe.choices.get(name), source_of(model, state.calibration, name) if name else None
+
+
+def _words(state: State) -> str:
+    """Why there is no output curve yet."""
+    choice = state.recipe.choices.get(state.selected)
+    if choice is not None and not has_threshold(choice):
+        return "output SQNR: no fixed threshold to vary"
+    if NAME in state.trouble:
+        return "output SQNR: could not be measured"
+    if state.measured is None:
+        return "output SQNR: comes with the network's figures"
+    return "output SQNR: on its way"
 
 
 def _same(new: Subject, old: Subject | None) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.messages import Notice
 from workbench.numerics.errors.error import QuantizationError
@@ -15,6 +15,8 @@ from workbench.workflow.export.exporting import ExportReport
 from workbench.workflow.recipe import Recipe
 
 if TYPE_CHECKING:
+    from workbench.ui.applied import Applied
+    from workbench.ui.worker import Work
     from workbench.workflow.check_inputs import InputReport
 
 NOTHING: Mapping = MappingProxyType({})
@@ -105,23 +107,42 @@ class Exported:
 
 
 @dataclass(frozen=True, eq=False)
+class Answer:
+    """What a topic has found. about: what it was worked out for (see `Topic.about`). done: nothing more will come."""
+
+    about: tuple
+    value: Any
+    done: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """One moment of a study; never changed, only replaced.
 
     selected: tensor name, layer: name of the layer it is looked at in. calibration: so far; `calibrated` when whole.
+    picked: names of layers that one choice can be applied to, in model order. snapshots: kept recipes by name.
+    applied: advice that was taken, undone or not. set_aside: numbers of the samples that calibration leaves out.
     decided: tensors that the person has chosen for, which defaults leave alone; whole: all defaults are in.
     errors: tensor -> error at its present choice. measured: under the present recipe or, while `updating`, the one
     before; before: what the last change is compared with. trouble: topic -> words of background work that failed.
     coded_bits: tensor -> entropy-coded bits a value, of those that it is worth for. asked: what is worked out only
-    while somebody looks ("formats", "comparison", "methods"). formats: the selected tensor in all formats, once asked.
+    while somebody looks: a question ("formats", "comparison", "methods" or a topic's) -> what it is asked with, True
+    where there is nothing to say. formats: the selected tensor in all formats, once asked. answers: topic -> what it
+    found last, about this moment or an earlier one.
+    task: what the person said that the outputs are, a name of `TASKS`; "" where it is guessed.
     catalogues: how often a format or method was registered or taken out since the study began.
     activity: what runs in the background; progress: its share that is done; progress_words: how far it is, in words.
+    work: all background work that has a name: what runs, what waits, what was stopped.
     """
 
     recipe: Recipe
     history: History = History()
+    snapshots: Mapping[str, Recipe] = field(default_factory=lambda: NOTHING)
     selected: str = ""
     layer: str = ""
+    picked: tuple[str, ...] = ()
+    applied: "tuple[Applied, ...]" = ()
+    set_aside: frozenset[int] = frozenset()
     calibration: Calibration | None = None
     calibrated: bool = False
     decided: frozenset[str] = frozenset()
@@ -129,9 +150,11 @@ class State:
     errors: Mapping[str, QuantizationError] = field(default_factory=lambda: NOTHING)
     coded_bits: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     details: TensorDetails | None = None
-    asked: frozenset[str] = frozenset()
+    asked: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     formats: FormatTable | None = None
+    answers: Mapping[str, Answer] = field(default_factory=lambda: NOTHING)
     catalogues: int = 0
+    task: str = ""
     measured: Measured | None = None
     before: Measured | None = None
     input_report: "InputReport | None" = None
@@ -140,6 +163,7 @@ class State:
     activity: str = ""
     progress: float | None = None
     progress_words: str = ""
+    work: "tuple[Work, ...]" = ()
     trouble: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @property
@@ -171,12 +195,18 @@ class State:
 
     @property
     def change_db(self) -> float | None:
-        """Output SQNR now minus before the last change, dB, on the same samples, of the first output."""
+        """SQNR of the first output now minus before the last change, dB, on the same samples."""
+        return self.change_of()
+
+    def change_of(self, output: str = "") -> float | None:
+        """The same of any output; "": the first."""
         if self.measured is None or self.before is None:
             return None
         common = self.measured.by_size.keys() & self.before.by_size.keys()
         if not common:
             return None
         size = max(common)
-        now, then = (next(iter(m.by_size[size].outputs.values())).sqnr_db for m in (self.measured, self.before))
+        first, second = (m.by_size[size].outputs for m in (self.measured, self.before))
+        name = output or next(iter(first))
+        now, then = first[name].sqnr_db, second[name].sqnr_db
         return now - then if abs(now) < float("inf") and abs(then) < float("inf") else None

@@ -1,7 +1,7 @@
 """`Study`: the one thing that changes; what is clicked in the app and what a script says both go through it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,27 @@ from workbench.messages import WorkbenchError
 from workbench.numerics.errors.error import QuantizationError
 from workbench.ui.background import QUESTIONS
 from workbench.ui.books import source_of
-from workbench.ui.choosing import Choosing
+from workbench.ui.keeping import Keeping
+from workbench.ui.repairing import Repairing
+from workbench.ui.scopes import PICKED, Scope, layers_named
 from workbench.ui.state import Exported, State
 from workbench.ui.subjects import is_heavy
+from workbench.ui.topics.output_curve import OutputCurves
 from workbench.ui.worker import Request
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.exporting import ExportReport, export
-from workbench.workflow.recipe import Recipe
+from workbench.workflow.tasks.catalogue import TASKS
 
 VERIFIED = 128  # samples that the self-check of an export runs on
 URGENT = 0
 
 
-class Study(Choosing):
+class Study(Keeping, Repairing):
     """A model, what is known of it, and what was chosen for it.
 
     model: Model. data: for calibration, anything `as_batches` takes; None without. evaluation: data for the network's
-    figures (default: `data`). labels: class indices (samples,) of the evaluation data. autosave: folder, or None.
+    figures (default: `data`). labels: of the evaluation data, what its task takes, as class indices (samples,). metric:
+    function of (outputs, labels) -> float, worked out for every output. autosave: folder, or None.
     Raises WorkbenchError for data that do not fit the model.
 
     `study.start()` begins the background work (default choices, calibration, network figures); `study.wait()` blocks
@@ -46,9 +50,17 @@ class Study(Choosing):
             self.error(tensor)  # known before observers ask for it
         self.update(lambda s: dataclasses.replace(s, selected=tensor, layer=place))
 
-    def set_recipe(self, recipe: Recipe) -> None:
-        """Take a whole recipe, for example a loaded one."""
-        self.apply(recipe)
+    def pick(self, layers: Iterable[str]) -> None:
+        """Mark layers by name, for choices that are applied to all of them; none: nothing is marked.
+
+        Raises WorkbenchError for a name that no layer has.
+        """
+        picked = tuple(layer.name for layer in layers_named(self.model, layers))
+        self.update(lambda s: s if s.picked == picked else dataclasses.replace(s, picked=picked))
+
+    def scope(self, word: str) -> Scope:
+        """What a panel's word reaches: "picked" the layers that are picked now, any other what it says."""
+        return self.state.picked if word == PICKED else word  # type: ignore[return-value]  # refused where it is used
 
     def export(self, path: str | Path, target: str = "onnx_qdq") -> ExportReport:
         """Write the present recipe for a target and prove the file; see `workbench.export`."""
@@ -82,23 +94,48 @@ class Study(Choosing):
         """Run a verb that may take long without keeping the caller; its errors become `status`."""
         self.worker.submit(Request("verb", lambda _turn: verb(), what, URGENT))
 
+    @property
+    def output_curves(self) -> OutputCurves:
+        """The topic that measures the network's output at other ranges of a tensor."""
+        topic = self.topics[OutputCurves.name]
+        assert isinstance(topic, OutputCurves)
+        return topic
+
+    def set_best_at_output(self, name: str) -> None:
+        """Take the range of a tensor at which the network's output is best, as its output curve says.
+
+        Raises WorkbenchError where that is not measured for the present choices; the selected tensor's is, a moment
+        after `ask("output_curve")`.
+        """
+        self._change(lambda recipe: recipe.with_choice(self.output_curves.best_choice(self.state, name)))
+
+    def set_task(self, name: str = "") -> None:
+        """Say what the outputs are: a name of `TASKS`; "" goes back to the guess. Raises WorkbenchError for another."""
+        if name:
+            TASKS[name]  # an unknown name is refused
+        self.update(lambda s: s if s.task == name else dataclasses.replace(s, task=name))
+
     def error(self, name: str) -> QuantizationError | None:
         """The exact figures of a tensor at its present choice; None for an activation without data."""
         state = self.state
         source = source_of(self.model, state.calibration, name)
         return self.errors.error(name, state.recipe.choices.get(name), source)
 
-    def ask(self, question: str, wanted: bool = True) -> None:
-        """Have something worked out for the selected tensor as long as somebody looks at it; `state` gets the answers.
+    def ask(self, question: str, wanted: Any = True) -> None:
+        """Have something worked out as long as somebody looks at it; `state` gets the answers.
 
-        question: "formats" (the error in every format, `state.formats`), "comparison" (the same with divergence and
-        entropy-coded size) or "methods" (the range of every method, `state.details`). wanted: False ends it.
+        question: of the selected tensor: "formats" (the error in every format, `state.formats`), "comparison" (the same
+        with divergence and entropy-coded size), "methods" (the range of every method, `state.details`); or a topic,
+        whose answer is `state.answers[question]`. wanted: False ends it; anything else but True is what to ask it with.
+        Raises WorkbenchError for another question.
         """
-        if question not in QUESTIONS:
-            raise WorkbenchError(f"unknown question {question!r}; expected one of {', '.join(sorted(QUESTIONS))}")
+        known = QUESTIONS | self.topics.keys()
+        if question not in known:
+            raise WorkbenchError(f"unknown question {question!r}; expected one of {', '.join(sorted(known))}")
 
         def asked(state: State) -> State:
-            questions = state.asked | {question} if wanted else state.asked - {question}
+            rest = {name: options for name, options in state.asked.items() if name != question}
+            questions = rest if wanted is False else {**rest, question: wanted}
             return state if questions == state.asked else dataclasses.replace(state, asked=questions)
 
         self.update(asked)

@@ -1,6 +1,11 @@
 """Small pictures of samples as the model sees them."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
+
+from workbench.models.segments import Cancelled
+from workbench.workflow.data import Batches
 
 SIDE = 64  # pixels of a thumbnail, at most
 
@@ -30,3 +35,23 @@ def as_picture(sample: np.ndarray) -> np.ndarray | None:
     if colours.shape[0] != 3:
         return None
     return np.ascontiguousarray(np.moveaxis(colours, 0, -1).round().astype(np.uint8))
+
+
+def pictures_of(
+    batches: Batches, numbers: Iterable[int], cancelled: Callable[[], bool] | None = None
+) -> dict[int, np.ndarray | None]:
+    """Samples by their numbers in the data, each of the first input that is a picture; None where none is.
+
+    Numbers that are not there are left out. Raises `Cancelled` when cancelled() is true.
+    """
+    wanted, found = set(numbers), dict[int, np.ndarray | None]()
+    for feeds, present in batches.numbered():
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        if len(found) == len(wanted):
+            break
+        for row, number in enumerate(present):
+            if number in wanted:
+                pictures = (as_picture(array[row]) for array in feeds.values() if array.ndim and row < len(array))
+                found[number] = next((picture for picture in pictures if picture is not None), None)
+    return found

@@ -76,6 +76,17 @@ class Doing:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class Work:
+    """One line of the list of all work. condition: "runs", "waits" or "stopped"; share, words: as in `Doing`."""
+
+    topic: str
+    what: str
+    condition: str
+    share: float | None = None
+    words: str = ""
+
+
 class Worker:
     """One thread, one job at a time.
 
@@ -97,6 +108,8 @@ class Worker:
         self._count = itertools.count(1)
         self._waiting: dict[str, Job] = {}
         self._running: list[Job] = []
+        self._doing: dict[str, Doing] = {}
+        self._stopped: dict[str, Request] = {}
         self._closed = False
         self._quiet = threading.Condition(self._lock)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench")
@@ -108,6 +121,7 @@ class Worker:
             generation = Generation(request.topic, next(self._count))
             if self._closed:
                 return generation
+            self._stopped.pop(request.topic, None)
             self._numbers[request.topic] = generation.number
             self._waiting[request.topic] = Job(generation, request)
         with contextlib.suppress(RuntimeError):  # closed in this very moment
@@ -120,6 +134,35 @@ class Worker:
             self._numbers.pop(topic, None)
             self._waiting.pop(topic, None)
             self._quiet.notify_all()
+
+    def stop(self, topic: str) -> bool:
+        """As `cancel`, but remembered for `resume`; False where nothing of the topic runs or waits."""
+        with self._lock:
+            jobs = [job for job in (*self._waiting.values(), *self._running) if job.generation.topic == topic]
+            if jobs:
+                self._stopped[topic] = jobs[0].request
+        self.cancel(topic)
+        return bool(jobs)
+
+    def resume(self, topic: str) -> bool:
+        """Ask again for what was stopped; False where nothing was."""
+        with self._lock:
+            request = self._stopped.pop(topic, None)
+        if request is not None:
+            self.submit(request)
+        return request is not None
+
+    def work(self) -> tuple[Work, ...]:
+        """Everything that has a name: what runs, the innermost first, what waits, the most urgent first, what was
+        stopped.
+        """
+        with self._lock:
+            doing = [self._doing.get(job.generation.topic, Doing(job)) for job in reversed(self._running) if job.what]
+            current = [one for one in doing if self._numbers.get(one.job.generation.topic) == one.job.generation.number]
+            waiting = sorted((job for job in self._waiting.values() if job.what), key=lambda job: job.urgency)
+            stopped = [Work(topic, request.what, "stopped") for topic, request in self._stopped.items() if request.what]
+        runs = [Work(d.job.generation.topic, d.job.what, "runs", d.share, d.words) for d in current]
+        return (*runs, *(Work(job.generation.topic, job.what, "waits") for job in waiting), *stopped)
 
     def is_current(self, generation: Generation) -> bool:
         """Whether no newer request of its topic was made and it was not cancelled."""
@@ -189,9 +232,10 @@ class Worker:
 
         def report(done: int, total: int, words: str = "") -> None:
             nonlocal doing
-            doing = Doing(job, done / max(total, 1), words)
+            doing = self._doing[job.generation.topic] = Doing(job, done / max(total, 1), words)
             self._started(doing)
 
+        self._doing[job.generation.topic] = doing
         self._started(doing)
         try:
             value = job.request.compute(Turn(lambda value: self._publish(job.generation, value), cancelled, report))
@@ -206,6 +250,7 @@ class Worker:
         finally:
             with self._lock:
                 self._running.remove(job)
+                self._doing.pop(job.generation.topic, None)
                 quiet = not self._running and all(other.request.idle for other in self._waiting.values())
             if quiet:
                 self._started(None)

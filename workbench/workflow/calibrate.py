@@ -69,7 +69,7 @@ class _Counting:
         """Run batch after batch; yields how many are done."""
         done = itertools.count(1)
         for group in self._needed.groups:
-            self._builders = {name: HistogramBuilder(self._needed.waiting) for name in group}
+            self._builders = {name: HistogramBuilder() for name in group}
             # what follows the last tensor of the group need not be computed
             stop = 1 + max((self._model.chain.segment_making(name) for name in group), default=-1)
             for feeds, numbers in self._batches.numbered():
@@ -79,8 +79,9 @@ class _Counting:
                 if group is self._needed.groups[0]:
                     self._n_samples += len(numbers)
                 yield next(done)
-            self._finished.update({name: builder.histogram() for name, builder in self._builders.items()})
-            self._builders = {}
+            # one after the other, the last ones first, small as a rule: no more is held than while counting
+            for name in reversed(group):
+                self._finished[name] = self._builders.pop(name).histogram()
 
     def _run(self, feeds: Any, numbers: Sequence[int], stop: int) -> None:
         def count(name: str, values: np.ndarray) -> None:

@@ -1,13 +1,14 @@
 """`calibration_drift`: do the evaluation data look to the network as the calibration data did?"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.models.segments import Cancelled
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.workflow.common_bins import common_bins
 
@@ -115,18 +116,26 @@ class CalibrationDrift(Sequence[TensorDrift]):
 
 
 def calibration_drift(
-    calibration: Mapping[str, Distribution], evaluation: Mapping[str, Distribution]
+    calibration: Mapping[str, Distribution],
+    evaluation: Mapping[str, Distribution],
+    *,
+    cancelled: Callable[[], bool] | None = None,
 ) -> CalibrationDrift:
     """Compare what the network saw in calibration with what it sees in evaluation, tensor by tensor.
 
     Both: tensor name -> Distribution, as `calibrate` gives them. A tensor is marked "drift" where the distance is more
     than 0.1 and more than chance makes it with so few samples, or where more samples reach beyond the calibrated range
     than chance allows (1 in 100,000); "narrow" where the range would cut off more than the rounding error of 8 bits.
+    cancelled: asked before each tensor; True raises `Cancelled`.
     Raises WorkbenchError where they have no tensor in common.
     """
     names = [name for name in calibration if name in evaluation]
     names = [name for name in names if calibration[name].count and evaluation[name].count]
-    rows = [_drift(name, calibration[name], evaluation[name]) for name in names]
+    rows = []
+    for name in names:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        rows.append(_drift(name, calibration[name], evaluation[name]))
     if not rows:
         raise WorkbenchError("calibration and evaluation have no tensor in common; take both from one model")
     return CalibrationDrift(tuple(rows))

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workbench.messages import Notice
 from workbench.numerics.errors.sums import ErrorSums
+from workbench.workflow.tasks.task import TaskFigures
 
-Metric = Callable[[np.ndarray, np.ndarray | None], float]
+Metric = Callable[[np.ndarray, Any], float]
 TOP = 5
+LOW_COSINE = 0.98  # below it a tensor deserves a look; a rule of thumb of the field
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class TensorError:
     mse: float
     max_abs: float
 
+    @property
+    def low_cosine(self) -> bool:
+        """Whether the cosine is below 0.98."""
+        return self.cosine < LOW_COSINE
+
     @classmethod
     def of(cls, sums: ErrorSums) -> "TensorError":
         return cls(sums.sqnr_db, sums.cosine, sums.mse, sums.max_abs)
@@ -60,6 +68,7 @@ class Comparison:
     """outputs: output name -> OutputError, in graph order; tensors: tensor name -> TensorError, in graph order.
 
     n_samples: what the figures are about. n_total: how many there are; None: the same, nothing is still to come.
+    answers: figures of the task (classes, boxes, ...); None where no known task fits (a notice says why) and in trials.
     """
 
     outputs: Mapping[str, OutputError]
@@ -67,6 +76,7 @@ class Comparison:
     n_samples: int
     notices: tuple[Notice, ...] = ()
     n_total: int | None = None
+    answers: TaskFigures | None = None
 
     @property
     def complete(self) -> bool:
@@ -75,9 +85,12 @@ class Comparison:
 
 
 def output_error(
-    reference: np.ndarray, values: np.ndarray, labels: np.ndarray | None = None, metric: Metric | None = None
+    reference: np.ndarray, values: np.ndarray, labels: Any = None, metric: Metric | None = None
 ) -> OutputError:
-    """Values (samples, ...) of an output against the float network's. labels: int64 (samples,) or None."""
+    """Values (samples, ...) of an output against the float network's.
+
+    labels: for the metric, and where they are class indices (samples,) for the accuracy.
+    """
     sums = ErrorSums()
     sums.add(reference, values)
     expected, got = answers(reference), answers(values)
@@ -85,7 +98,7 @@ def output_error(
     if expected is not None and got is not None:
         agreement = float((expected == got).mean())
         agreement_interval = wilson_interval(agreement, values.shape[0])
-        if labels is not None and got.reshape(-1).shape == labels.shape:
+        if is_classes(labels) and got.reshape(-1).shape == labels.shape:
             accuracy = float((got.reshape(-1) == labels).mean())
             float_accuracy = float((expected.reshape(-1) == labels).mean())
             interval = wilson_interval(accuracy, labels.size)
@@ -103,6 +116,11 @@ def output_error(
         agreement_interval=agreement_interval,
         sqnr_error_db=sqnr_standard_error(reference, values),
     )
+
+
+def is_classes(labels: Any) -> bool:
+    """Whether labels are class indices (samples,)."""
+    return isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu"
 
 
 def answer_axis(shape: tuple[int, ...]) -> int | None:

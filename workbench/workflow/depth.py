@@ -1,42 +1,88 @@
 """`error_along_depth`: how far the quantized network has gone from the float one, tensor by tensor."""
 
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from workbench.models.model import Model
 from workbench.workflow.comparison import Comparison, TensorError
-
-LEAST_COSINE = 0.98  # the field's rule of thumb: below it a tensor is looked at
+from workbench.workflow.data import as_batches
+from workbench.workflow.one_sample import one_sample
+from workbench.workflow.recipe import Recipe
+from workbench.workflow.simulate import Simulator
 
 
 @dataclass(frozen=True)
-class DepthRow:
-    """One observed tensor, in graph order.
+class ErrorAlongDepth:
+    """tensors: observed tensor -> its error against the float network, in graph order. samples: their numbers.
 
-    now, before: its error with the recipe, and with the one before (None where it was not observed then).
-    drop_db: how much its SQNR is below that of the observed tensor before it, dB; 0 for the first.
+    before: the same with an earlier recipe (a tensor may be missing: it was not observed then), None without one.
     """
 
-    tensor: str
-    now: TensorError
-    before: TensorError | None
-    drop_db: float
+    tensors: Mapping[str, TensorError]
+    samples: tuple[int, ...]
+    before: Mapping[str, TensorError] | None = None
 
     @property
-    def low_cosine(self) -> bool:
-        return self.now.cosine < LEAST_COSINE
+    def low_cosine(self) -> tuple[str, ...]:
+        """Tensors with a cosine below 0.98."""
+        return tuple(name for name, error in self.tensors.items() if error.low_cosine)
+
+    @property
+    def drop(self) -> tuple[str, float] | None:
+        """Where the SQNR falls most below the least before it: (tensor, dB lost); None where it never falls.
+
+        A tensor without any error is none to fall from: behind it everything would be infinitely worse.
+        """
+        worst, least = None, math.inf
+        for name, error in self.tensors.items():
+            if math.isfinite(least) and least - error.sqnr_db > (worst[1] if worst else 0.0):
+                worst = name, least - error.sqnr_db
+            least = min(least, error.sqnr_db)
+        return worst
+
+    def table(self) -> list[dict[str, Any]]:
+        """One record a tensor: its figures, and with an earlier recipe those of then as before_..., None if unknown."""
+        if self.before is None:
+            return [{"tensor": name, **vars(error)} for name, error in self.tensors.items()]
+        return [
+            {"tensor": name, **vars(error), **_columns_before(error, self.before.get(name))}
+            for name, error in self.tensors.items()
+        ]
 
 
-def error_along_depth(now: Comparison, before: Comparison | None = None) -> tuple[DepthRow, ...]:
-    """The tensors of a comparison, beside those of an earlier one. Both must have been made with tensors=True."""
-    rows: list[DepthRow] = []
-    for name, error in now.tensors.items():
-        drop = 0.0
-        if rows and rows[-1].now.sqnr_db != error.sqnr_db:  # two tensors without error have no difference
-            drop = rows[-1].now.sqnr_db - error.sqnr_db
-        rows.append(DepthRow(name, error, None if before is None else before.tensors.get(name), drop))
-    return tuple(rows)
+def _columns_before(now: TensorError, before: TensorError | None) -> dict[str, Any]:
+    return {f"before_{key}": getattr(before, key, None) for key in vars(now)}
 
 
-def largest_drop(rows: tuple[DepthRow, ...]) -> DepthRow | None:
-    """The row where the SQNR falls most below the tensor before it; None where it never falls."""
-    worst = max(rows, key=lambda row: row.drop_db, default=None)
-    return worst if worst is not None and worst.drop_db > 0 else None
+def error_along_depth(
+    model: Model,
+    recipe: Recipe,
+    data: Any,
+    sample: int | None = None,
+    *,
+    before: Recipe | None = None,
+    preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> ErrorAlongDepth:
+    """SQNR and cosine of every observed tensor, quantized network against float.
+
+    data: anything `as_batches` takes. sample: the number of a single one; None: all of them. before: a recipe to
+    compare with. A network of a fixed batch is given a single sample as often as that takes; dynamic ranges are those
+    of this sample alone then. Raises WorkbenchError where the sample is not there, a recipe or the data do not fit.
+    """
+    batches = as_batches(model, data, preprocess=preprocess)
+    samples = tuple(batches.sample_numbers) if sample is None else (sample,)
+    simulator = Simulator(model, batches if sample is None else one_sample(model, batches, sample))
+    earlier = None if before is None else simulator.compare(before)
+    return along_depth(simulator.compare(recipe), earlier, samples)
+
+
+def along_depth(
+    comparison: Comparison, before: Comparison | None = None, samples: Sequence[int] = ()
+) -> ErrorAlongDepth:
+    """The same for what comparisons have measured already. samples: their numbers; without them from 0 on."""
+    numbers = tuple(samples) or tuple(range(comparison.n_samples))
+    return ErrorAlongDepth(comparison.tensors, numbers, None if before is None else before.tensors)

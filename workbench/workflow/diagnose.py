@@ -10,12 +10,13 @@ import numpy as np
 from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.statistics.distribution import Distribution
+from workbench.workflow.check_inputs import InputReport
 from workbench.workflow.data import Batches, as_batches
 from workbench.workflow.diagnosis.case import OVERFLOWN, Case
 from workbench.workflow.diagnosis.catalogue import KINDS
 from workbench.workflow.diagnosis.finding import Diagnosis, Finding, Remedy
 from workbench.workflow.diagnosis.look import look
-from workbench.workflow.diagnosis.measuring import Measuring, OnFinding, by_prediction
+from workbench.workflow.diagnosis.measuring import Measuring, OnFinding, OnStep, by_prediction
 from workbench.workflow.diagnosis.trials import Trials
 from workbench.workflow.diagnosis.trials import gain_db as gain
 from workbench.workflow.diagnosis.unnormalised import unnormalised
@@ -38,9 +39,11 @@ def diagnose(
     n_samples: int = 32,
     n_runs: int = 48,
     kinds: Sequence[str] | None = None,
+    inputs: InputReport | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
     cache_bytes: int = 500_000_000,
     on_finding: OnFinding | None = None,
+    on_step: OnStep | None = None,
     cancelled: Cancel | None = None,
 ) -> Diagnosis:
     """Look for what people commonly meet in every quantized tensor, and rank it by what it costs at the output.
@@ -49,9 +52,9 @@ def diagnose(
     network runs with one remedy at a time, so that gains are measured: up to `n_runs` remedies on 8 samples, then what
     gave most on `n_samples`. Without data all gains are estimates from local errors. evaluation: distributions of other
     data, to see whether the calibration covers them; None: those of the samples that run. kinds: names in `KINDS`;
-    None: all, and a check of the inputs.
+    None: all, and a check of the inputs. inputs: what `check_inputs` said of the data; None: it is asked now.
     on_finding: called with the diagnosis so far, first with the estimates, then after each measured finding.
-    cancelled: asked often; True raises `Cancelled`.
+    on_step(done, total, words): how far it is. cancelled: asked often; True raises `Cancelled`.
     Raises WorkbenchError where recipe, data or kinds do not fit.
     """
     asked = [KINDS[name] for name in (KINDS if kinds is None else kinds)]
@@ -59,16 +62,24 @@ def diagnose(
         raise WorkbenchError(f"n_samples={n_samples}, n_runs={n_runs}; expected at least 1 sample and 0 runs")
     batches = None if data is None else as_batches(model, data, preprocess=preprocess)
     batches = None if batches is None else batches.recut(min(QUICK, batches.n_samples)).first(n_samples)
+    tell, step = on_finding or _to_nobody, on_step or _to_nobody
+    step(0, 1, "looking for causes")
     case = _case(model, recipe, calibration, evaluation, batches, cancelled)
-    found = [_predicted(case, finding) for evidence in asked for finding in evidence(case)]
+    found: list[Finding | None] = []
+    for done, evidence in enumerate(asked):
+        step(done, len(asked), f"looking for causes, {done} of {len(asked)} kinds")
+        found += [_predicted(case, finding) for finding in evidence(case)]
     kept = [one for one in found if one is not None]
-    first = unnormalised(model, batches) if batches is not None and kinds is None else ()
+    first = unnormalised(model, batches, inputs) if batches is not None and kinds is None else ()
     diagnosis = Diagnosis((*first, *sorted(kept, key=by_prediction)))
-    if on_finding is not None:
-        on_finding(diagnosis)
+    tell(diagnosis)
     if batches is None:
         return diagnosis
-    return _measured(case, batches, first, kept, n_runs, cache_bytes, on_finding, cancelled)
+    return _measured(case, batches, first, kept, n_runs, cache_bytes, tell, step)
+
+
+def _to_nobody(*_: Any) -> None:
+    """Where nobody wants to know."""
 
 
 def _case(
@@ -84,7 +95,7 @@ def _case(
         names = tuple(n for n in recipe if n in {*model.observed, *model.residual_inputs})
         seen = look(model, batches, names, cancelled)
         evaluation = seen.distributions if evaluation is None else evaluation
-    return Case(model, recipe, calibration, evaluation, seen)
+    return Case(model, recipe, calibration, evaluation, seen, cancelled)
 
 
 def _predicted(case: Case, finding: Finding) -> Finding | None:
@@ -119,8 +130,8 @@ def _measured(
     findings: list[Finding],
     n_runs: int,
     cache_bytes: int,
-    on_finding: OnFinding | None,
-    cancelled: Cancel | None,
+    tell: OnFinding,
+    step: OnStep,
 ) -> Diagnosis:
     """All findings on a few samples, then those that gave most on all, with each of their remedies."""
     measuring = Measuring(findings)
@@ -131,11 +142,13 @@ def _measured(
         return Diagnosis((*first, *ranked), trials.sqnr_db, trials.n_samples, batches.notices)
 
     def measure(some: Batches, places: list[int], thorough: bool) -> Diagnosis:
-        trials = Trials(case.model, case.recipe, some, cache_bytes, cancelled)
+        trials = Trials(case.model, case.recipe, some, cache_bytes, case.cancelled)
 
-        def told() -> None:
-            if on_finding is not None:
-                on_finding(so_far(trials))
+        def told(done: int, total: int) -> None:
+            words = f"trying the best on {some.n_samples} samples" if thorough else "trying remedies"
+            step(done, total, f"{words}, {done} of {total}")
+            if done:
+                tell(so_far(trials))
 
         measuring.run(trials, places, n_runs=n_runs, thorough=thorough, told=told)
         return so_far(trials)

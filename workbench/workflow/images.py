@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.workflow.data_files import IMAGES as ENDINGS
-from workbench.workflow.label_table import listed_in
+from workbench.workflow.label_table import listed_in, names_in
 
 ORDERS = ("RGB", "BGR")
 LAYOUTS = ("NCHW", "NHWC")
@@ -22,13 +22,15 @@ class Images:
     """Pictures as a network reads them; every function that takes data takes it.
 
     inputs: float32 (n, 3, height, width) or (n, height, width, 3). labels: int64 (n,), class indices, or None.
-    files: names in the folder, in the order of the inputs.
+    files: names in the folder, in the order of the inputs. class_names: index -> name, where the labels file has a
+    column class_name.
     """
 
     inputs: np.ndarray
     labels: np.ndarray | None
     files: tuple[str, ...]
     notices: tuple[Notice, ...] = ()
+    class_names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -94,7 +96,7 @@ def images(
         )
         notices.append(Notice("images", sentence))
     known = None if listed is None else np.array([listed[name] for name in names], np.int64)
-    return Images(inputs, known, tuple(names), tuple(notices))
+    return Images(inputs, known, tuple(names), tuple(notices), {} if labels is None else names_in(labels))
 
 
 def _checked_size(size: int | tuple[int, int], resize: int | None) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from workbench.messages import WorkbenchError
 
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "path")
 CLASS_COLUMNS = ("class_index", "label", "class", "target", "index")
+NAME_COLUMNS = ("class_name", "label_name", "name")
 
 
 def listed_in(labels: str | Path | Mapping[str, int], split: str | None = None) -> dict[str, int]:
@@ -34,6 +35,19 @@ def listed_in(labels: str | Path | Mapping[str, int], split: str | None = None) 
     if not found:
         raise WorkbenchError(f"{path}: no row" + (f" with split {split!r}" if split is not None else ""))
     return found
+
+
+def names_in(labels: str | Path | Mapping[str, int]) -> dict[int, str]:
+    """Class index -> its name, as a readable table says; empty for a mapping and without a column of names."""
+    if isinstance(labels, Mapping):
+        return {}
+    with open(labels, newline="", encoding="utf-8-sig") as text:
+        reader = csv.DictReader(text)
+        header = list(reader.fieldnames or ())
+        column = next((name for name in NAME_COLUMNS if name in header), None)
+        class_column = _column(Path(labels), header, CLASS_COLUMNS)
+        pairs = [] if column is None else [((row[class_column] or "").strip(), row[column]) for row in reader]
+        return {int(index): name for index, name in pairs if index.isdecimal() and name}
 
 
 def _rows(path: Path, split: str | None) -> Iterator[tuple[str, str, str | None]]:

@@ -9,11 +9,9 @@ from workbench.models.model import Model
 from workbench.workflow.data import Batches, as_batches
 
 MEMORY_BYTES = 2_000_000_000  # what calibration may take beside the network
-COUNTED_BYTES = 1_600_000  # a tensor while it is counted: rows that its values touch
+COUNTED_BYTES = 2_200_000  # a tensor while it is counted, see `RowCounts`: a large page, and a little beyond
 KEPT_BYTES = 900_000  # and its distribution afterwards
-WAITING_BYTES = 64_000_000  # for values that wait to be counted, of all tensors together
-MOST_WAITING = 1 << 18  # values of one tensor
-BATCH_BYTES = 32_000_000  # values alive at once: larger batches are no faster
+BATCH_BYTES = 16_000_000  # values alive at once: larger batches are no faster
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class MemoryNeeded:
 
     network: weights, held once by the model and once by onnxruntime. values: activations alive at once for a batch.
     counting: what counts them. kept: the finished distributions. batch_size: samples run together. groups: tensors
-    that are counted in one pass through the data. waiting: values of a tensor gathered before they are counted.
+    that are counted in one pass through the data.
     """
 
     network: int
@@ -31,7 +29,6 @@ class MemoryNeeded:
     kept: int
     batch_size: int
     groups: tuple[tuple[str, ...], ...]
-    waiting: int
 
     @property
     def total(self) -> int:
@@ -61,20 +58,16 @@ def memory_needed(model: Model, data: Any, *, memory_bytes: int = MEMORY_BYTES) 
     if batches.can_be_recut and per_sample:
         size = int(np.clip(min(room // 2, BATCH_BYTES) // per_sample, 1, size))
     values = fixed + per_sample * size
-    waiting = int(min(WAITING_BYTES, room // 8) // (4 * max(len(names), 1)))
-    waiting = min(waiting, MOST_WAITING)
-    together = max(1, (room - values) // (COUNTED_BYTES + 4 * waiting))
+    together = max(1, (room - values) // COUNTED_BYTES)
     groups = tuple(tuple(names[i : i + together]) for i in range(0, len(names), together)) or ((),)
-    largest = max(len(group) for group in groups)
     weights = sum(tensor.values.nbytes for tensor in model.tensors.values() if tensor.values is not None)
     return MemoryNeeded(
         network=2 * weights,
         values=values,
-        counting=largest * (COUNTED_BYTES + 4 * waiting),
+        counting=max(map(len, groups)) * COUNTED_BYTES,
         kept=kept,
         batch_size=size,
         groups=groups,
-        waiting=waiting,
     )
 
 

@@ -1,6 +1,6 @@
 """How noise in one tensor reaches the output, from the structure of the network alone: a ranking before any run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,9 +8,11 @@ from workbench.models.model import Model
 from workbench.models.protos import names_read
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.data import Feeds
+from workbench.workflow.plan import same
 from workbench.workflow.settings import Settings
 
 NO_VALUES = ("Shape", "Size")  # what they give does not depend on the values that they read
+MOST_VALUES = 1 << 18  # of one activation: its samples beyond are left out, one is always kept
 
 
 def noise_gains(model: Model, powers: Mapping[str, float], output: str) -> dict[str, float]:
@@ -39,37 +41,47 @@ def noise_gains(model: Model, powers: Mapping[str, float], output: str) -> dict[
 class NoiseModel:
     """Estimates the output SQNR of any settings from one batch of the float network.
 
-    feeds: the batch. names: activations that may be quantized. output: graph output.
+    feeds: the batch. names: activations that may be quantized. output: graph output. Of large activations the first
+    samples are looked at. cancelled: asked on the way; True raises `Cancelled`.
     """
 
-    def __init__(self, model: Model, feeds: Feeds, names: tuple[str, ...], output: str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        feeds: Feeds,
+        names: tuple[str, ...],
+        output: str,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
         self._model = model
         adds = [layer for layer in model.layers if layer.weight is None]
         around = {name for layer in adds for name in (*layer.inputs, layer.output)}
         made = sorted(name for name in {*around, *names} if model.chain.segment_making(name) >= 0)
-        self._values = {name: feeds[name] for name in names if name in feeds}
+        self._values = {name: _first_samples(feeds[name]) for name in names if name in feeds}
         powers = {name: mean_square(feeds[name]) for name in around if name in feeds}
 
         def look(name: str, array: np.ndarray) -> None:
             powers[name] = mean_square(array)
             if name in names:
-                self._values[name] = array
+                self._values[name] = _first_samples(array)
 
-        model.chain.run(feeds, keep=made, observe=look)
+        model.chain.run(feeds, keep=made, observe=look, cancelled=cancelled)
         self._gains = noise_gains(model, powers, output)
+        self._ratios: dict[str, tuple[object, float]] = {}
 
     def noise_to_signal(self, settings: Settings) -> dict[str, float]:
         """Changed tensor -> what its noise is at the output, relative to the signal there."""
         found: dict[str, float] = {}
         for layer in self._model.layers:
-            if layer.weight is not None and layer.weight in settings.weights:
-                array = self._model.tensors[layer.weight].array()
-                gain = self._gains.get(layer.output, 0.0)
-                found[layer.weight] = found.get(layer.weight, 0.0) + gain * _ratio(
-                    array, settings.weights[layer.weight]
-                )
-        for name, transform in settings.transforms.items():
-            found[name] = self._gains.get(name, 0.0) * _ratio(self._values[name], transform(self._values[name]))
+            name = layer.weight
+            if name is not None and name in settings.weights:
+                gain, source = self._gains.get(layer.output, 0.0), settings.sources.get(name)
+                array, quantize = self._model.tensors[name].array(), _always(settings.weights[name])
+                found[name] = found.get(name, 0.0) + gain * self._ratio(name, source, array, quantize)
+        for name, quantizer in settings.activations.items():
+            ratio = self._ratio(name, quantizer, self._values[name], settings.transforms[name])
+            found[name] = self._gains.get(name, 0.0) * ratio
         return found
 
     def sqnr_db(self, settings: Settings) -> float:
@@ -77,13 +89,30 @@ class NoiseModel:
         noise = sum(self.noise_to_signal(settings).values())
         return float("inf") if noise == 0 else float(-10 * np.log10(noise))
 
+    def _ratio(
+        self, name: str, source: object, values: np.ndarray, quantize: Callable[[np.ndarray], np.ndarray]
+    ) -> float:
+        """Noise to signal of one tensor; worked out again only where `source` is another than the last time."""
+        known = self._ratios.get(name)
+        if known is not None and source is not None and same(known[0], source):
+            return known[1]
+        sums = ErrorSums()
+        sums.add(values, quantize(values))
+        ratio = float(10 ** (-sums.sqnr_db / 10))
+        self._ratios[name] = source, ratio
+        return ratio
+
+
+def _always(quantized: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda _: quantized
+
+
+def _first_samples(array: np.ndarray) -> np.ndarray:
+    if array.size <= MOST_VALUES or not array.ndim:
+        return array
+    return array[: max(1, len(array) * MOST_VALUES // array.size)].copy()
+
 
 def mean_square(array: np.ndarray) -> float:
     """Mean square of the values of an array, any shape."""
     return float(np.mean(np.square(array, dtype=np.float64)))
-
-
-def _ratio(values: np.ndarray, quantized: np.ndarray) -> float:
-    sums = ErrorSums()
-    sums.add(values, quantized)
-    return float(10 ** (-sums.sqnr_db / 10))

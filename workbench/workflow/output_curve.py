@@ -21,6 +21,7 @@ from workbench.workflow.simulate import Simulator, joined
 N_POINTS, LEAST = 24, 0.1  # points of the curve, from this share of the data's range to all of it
 N_REFINED = 16  # further points around the best one, for each direction
 PLATEAU = 0.3  # dB below the best that still count as good
+LITTLE = 1e-30  # in place of no noise at all
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class OutputCurve:
 
     choice: the tensor's entry in the recipe. low, high: ends of its data, floats, or float32 (groups,) where grouped.
     points: by factor; those with two different factors come last. n_samples: how many were run.
+    crossing: (low, high) factors at which the points for one end alone meet, each with the other end staying there;
+    None where both ends are one, and as long as there are no such points.
     """
 
     choice: TensorChoice
@@ -55,6 +58,7 @@ class OutputCurve:
     high: Bound
     points: tuple[CurvePoint, ...]
     n_samples: int
+    crossing: tuple[float, float] | None = None
 
     @property
     def tensor(self) -> str:
@@ -64,6 +68,22 @@ class OutputCurve:
     def on_curve(self) -> tuple[CurvePoint, ...]:
         """The points at which both ends have one factor, ascending."""
         return tuple(point for point in self.points if point.on_curve)
+
+    @cached_property
+    def low_line(self) -> tuple[CurvePoint, ...]:
+        """The points at which the lower end alone moves, by its factor; the upper one stays at the crossing."""
+        return self._line(1, "low_factor")
+
+    @cached_property
+    def high_line(self) -> tuple[CurvePoint, ...]:
+        """The points at which the upper end alone moves, by its factor; the lower one stays at the crossing."""
+        return self._line(0, "high_factor")
+
+    def _line(self, end: int, moving: str) -> tuple[CurvePoint, ...]:
+        if self.crossing is None:
+            return ()
+        along = [p for p in self.points if (p.low_factor, p.high_factor)[end] == self.crossing[end]]
+        return tuple(sorted(along, key=lambda p: getattr(p, moving)))
 
     @cached_property
     def factors(self) -> np.ndarray:
@@ -88,12 +108,7 @@ class OutputCurve:
     @property
     def best(self) -> CurvePoint:
         """The point with the highest output SQNR; the widest of equals."""
-
-        def goodness(point: CurvePoint) -> tuple[float, float]:
-            lost = math.isnan(point.output_sqnr_db)  # the output overflows
-            return -math.inf if lost else point.output_sqnr_db, point.high_factor
-
-        return max(self.points, key=goodness)
+        return max(self.points, key=_goodness)
 
     @property
     def best_choice(self) -> TensorChoice:
@@ -104,14 +119,53 @@ class OutputCurve:
         """The tensor's entry with other ends. high_factor: None means the same factor as the lower end."""
         return scaled(self.choice, self.low, self.high, low_factor, low_factor if high_factor is None else high_factor)
 
-    def predicted(self, factor: float | np.ndarray) -> np.ndarray:
-        """Output SQNR in dB at factors between measured ones: linear over log(factor), level beyond the ends."""
-        return np.interp(np.log(factor), np.log(self.factors), self.output_sqnr_db)
+    def predicted(self, factor: float | np.ndarray, high_factor: float | np.ndarray | None = None) -> np.ndarray:
+        """Output SQNR in dB between measured points: linear over log(factor), level beyond the ends.
+
+        factor: of both ends, or of the lower one where `high_factor` is given. Two factors take `low_line`,
+        `high_line`: the noise of one end alone adds to that of the other, and what both cut off adds in amplitude as it
+        does where both have one factor, their geometric mean. Without these lines the upper end alone counts.
+        """
+        if high_factor is None or not (self.low_line and self.high_line):
+            return _between(factor if high_factor is None else high_factor, self.on_curve, "high_factor")
+        low, high = factor, high_factor
+        middle = np.sqrt(np.multiply(low, high))
+        floor = _noise(next(p.output_sqnr_db for p in self.points if (p.low_factor, p.high_factor) == self.crossing))
+        by_low, by_high = (
+            [_noise(_between(at, line, moving)) for at in (end, middle)]
+            for end, line, moving in ((low, self.low_line, "low_factor"), (high, self.high_line, "high_factor"))
+        )
+        both = _noise(self.predicted(middle))
+        cut, cut_middle = (
+            (np.maximum(a - floor, 0) * np.maximum(b - floor, 0)) ** 0.5 for a, b in zip(by_low, by_high, strict=True)
+        )
+        joint = np.clip((both - by_low[1] - by_high[1] + floor) / np.maximum(cut_middle, LITTLE), 0, 2)
+        return -10 * np.log10(np.maximum(by_low[0] + by_high[0] - floor, floor / 2) + joint * cut)
+
+
+def _goodness(point: CurvePoint) -> tuple[float, float]:
+    lost = math.isnan(point.output_sqnr_db)  # the output overflows
+    return -math.inf if lost else point.output_sqnr_db, point.high_factor
+
+
+def _between(factor: float | np.ndarray, points: tuple[CurvePoint, ...], moving: str) -> np.ndarray:
+    at = np.log([getattr(point, moving) for point in points])
+    return np.interp(np.log(factor), at, [point.output_sqnr_db for point in points])
+
+
+def _noise(sqnr_db: float | np.ndarray) -> np.ndarray:
+    """Power of the noise, as a share of the signal's."""
+    return np.power(10.0, np.negative(sqnr_db) / 10)
+
+
+def has_threshold(choice: TensorChoice) -> bool:
+    """Whether a range can be chosen for a tensor that stays the same while the network runs."""
+    return choice.variation.has_scale and choice.variation.step != "fixed" and choice.dynamic is None
 
 
 def scaled(choice: TensorChoice, low: Bound, high: Bound, low_factor: float, high_factor: float) -> TensorChoice:
     """A choice with the ends of its data times a factor each; what is symmetric stays so."""
-    if _mirrored(choice) and choice.symmetric is None:
+    if is_mirrored(choice) and choice.symmetric is None:
         high = np.maximum(np.abs(low), np.abs(high))
         low, low_factor = -high, high_factor
     return dataclasses.replace(
@@ -119,7 +173,7 @@ def scaled(choice: TensorChoice, low: Bound, high: Bound, low_factor: float, hig
     )
 
 
-def _mirrored(choice: TensorChoice) -> bool:
+def is_mirrored(choice: TensorChoice) -> bool:
     """Whether both ends of the range are one; the rule of `Quantizer.covering` where the choice leaves it open."""
     if choice.symmetric is not None:
         return choice.symmetric
@@ -141,8 +195,8 @@ def output_curve(
     """Measure the network's output at `n` thresholds of one tensor, then around the best of them.
 
     The factors are geometric from 10 % to 100 % of the data's range; grouped weights have one factor for the range of
-    each group. `n_refined` more points are spent on the best one's neighbourhood, and as many on each end alone
-    where data and quantizer have two.
+    each group. `n_refined` more points are spent on the best one's neighbourhood. Where data and quantizer have two
+    ends, half of each number goes to either end alone.
     data_range: (low, high) that is factor 1; None: the ends of the values that the simulator's samples give.
     output: which graph output; None: the first. on_point(curve so far): called after every point, the coarse ones
     first. cancelled: asked often; True raises `Cancelled`.
@@ -154,10 +208,11 @@ def output_curve(
     low, high = data_range or _data_range(simulator, recipe, choice, cancelled)
     trial = _Trial(simulator, recipe, tensor, output or simulator.model.outputs[0].name, cancelled)
     points: dict[tuple[float, float], CurvePoint] = {}
+    crossing: tuple[float, float] | None = None
 
     def curve() -> OutputCurve:
         ordered = sorted(points.values(), key=lambda p: (not p.on_curve, p.high_factor, p.low_factor))
-        return OutputCurve(choice, low, high, tuple(ordered), simulator.batches.n_samples)
+        return OutputCurve(choice, low, high, tuple(ordered), simulator.batches.n_samples, crossing)
 
     def measure(low_factor: float, high_factor: float) -> float:
         key = (low_factor, high_factor)
@@ -171,20 +226,29 @@ def output_curve(
     for i in _coarse_first(n):
         measure(grid[i], grid[i])
     _refine(lambda f: measure(f, f), grid, n_refined)
-    if n_refined and np.min(low) < 0 < np.max(high) and not _mirrored(choice) and choice.quantizer.format.affine:
-        step = (1 / LEAST) ** (1 / max(n - 1, 1))
+    if n_refined and two_ended(choice, low, high):
         at = curve().best
-        _refine(lambda f: measure(f, at.high_factor), _around(at.low_factor, step), n_refined)
-        end = curve().best
-        _refine(lambda f: measure(end.low_factor, f), _around(end.high_factor, step), n_refined)
+        crossing = (at.low_factor, at.high_factor)
+        some = np.geomspace(LEAST, 1.0, n // 2).tolist()
+        _refine(lambda f: measure(f, at.high_factor), _around(at.low_factor, some), n_refined // 2)
+        end = max((p for p in curve().low_line), key=_goodness)
+        crossing = (end.low_factor, at.high_factor)
+        _refine(lambda f: measure(end.low_factor, f), _around(end.high_factor, some), n_refined // 2)
     return curve()
+
+
+def two_ended(choice: TensorChoice, low: Bound, high: Bound) -> bool:
+    """Whether the two ends of a range can be moved apart; those of groups move together."""
+    if np.ndim(choice.low) or is_mirrored(choice) or not choice.quantizer.format.affine:
+        return False
+    return bool(np.min(low) < 0 < np.max(high))
 
 
 def _with_threshold(recipe: Recipe, tensor: str) -> TensorChoice:
     if tensor not in recipe:
         raise WorkbenchError(f"tensor {tensor!r} stays float in this recipe; choose a format for it first")
     choice = recipe[tensor]
-    if not choice.variation.has_scale or choice.variation.step == "fixed" or choice.dynamic is not None:
+    if not has_threshold(choice):
         what = "a dynamic range" if choice.dynamic is not None else f"{choice.format}, whose range is its own"
         raise WorkbenchError(f"tensor {tensor!r} has {what}: there is no threshold to vary")
     return choice
@@ -250,17 +314,19 @@ def _coarse_first(n: int) -> list[int]:
     return order
 
 
-def _around(factor: float, step: float) -> list[float]:
-    return sorted({factor / step, factor, min(factor * step, 1.0)})
+def _around(factor: float, grid: list[float]) -> list[float]:
+    """A coarse grid and one factor, with its neighbours at an eighth of the grid's distance."""
+    step = (1 / LEAST) ** (1 / (8 * max(len(grid) - 1, 1)))
+    return sorted({*grid, factor / step, factor, min(factor * step, 1.0)})
 
 
 def _refine(measure: Callable[[float], float], factors: list[float], n: int) -> None:
-    """Measure `n` more factors where the best ones are: always in the middle of the widest gap beside a good one.
+    """Measure factors, the ends first, and `n` more where the best ones are: in the widest gap beside a good one.
 
     Near its maximum the curve is flat and rough (codes change one by one), so that the whole plateau is looked at.
     Below the least factor it goes on, step by step, while that is the best one.
     """
-    known = {factor: measure(factor) for factor in factors}
+    known = {factors[i]: measure(factors[i]) for i in _coarse_first(len(factors))}
     ratio = factors[1] / factors[0] if len(factors) > 1 else 1 / LEAST
     for _ in range(n):
         best, least = max(known.values()), min(known)

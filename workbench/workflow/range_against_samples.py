@@ -1,12 +1,13 @@
 """`range_against_samples`: how the range of a tensor depends on how many samples it was calibrated with."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.models.segments import Cancelled
 from workbench.numerics.statistics.histogram import Histogram
 
 N_DRAWS = 400
@@ -46,6 +47,13 @@ class RangeAgainstSamples:
         close = self.away <= CLOSE
         enough = [int(n) for i, n in enumerate(self.n_samples) if close[i:].all()]
         return enough[0] if enough and enough[0] <= half else None
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a few words."""
+        if self.n_enough is None:
+            return f"still moving at {_samples(int(self.n_samples[-1]))}"
+        return f"{_samples(self.n_enough)} would do"
 
     @property
     def words(self) -> str:
@@ -95,6 +103,10 @@ def range_against_samples(
     return banded(tensor, "min_max", sizes, low, high, _hinge(ranges))
 
 
+def _samples(n: int) -> str:
+    return f"{n:,} sample{'' if n == 1 else 's'}"
+
+
 def sizes_up_to(n: int) -> np.ndarray:
     """1, 2, 4, ... and n, int64."""
     return np.unique(np.append(2 ** np.arange(int(math.log2(n)) + 1), n))
@@ -133,10 +145,17 @@ def _hinge(ranges: np.ndarray) -> tuple[int, float] | None:
 
 
 def enough_samples(
-    calibration: Mapping[str, Histogram], *, seed: int = 0
+    calibration: Mapping[str, Histogram], *, seed: int = 0, cancelled: Callable[[], bool] | None = None
 ) -> tuple[str, tuple[RangeAgainstSamples, ...]]:
-    """Whether the samples are enough for the whole ranges: a sentence, and the tensors that still move, worst first."""
-    every = [range_against_samples(calibration, tensor, n_draws=100, seed=seed) for tensor in calibration]
+    """Whether the samples are enough for the whole ranges: a sentence, and the tensors that still move, worst first.
+
+    cancelled: asked before each tensor; True raises `Cancelled`.
+    """
+    every = []
+    for tensor in calibration:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        every.append(range_against_samples(calibration, tensor, n_draws=100, seed=seed))
     moving = [one for one in every if one.n_enough is None]
     moving.sort(key=lambda one: -float(one.away[-2]) if one.away.size > 1 else 0.0)
     n = max((int(one.n_samples[-1]) for one in every), default=0)

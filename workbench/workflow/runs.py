@@ -10,6 +10,7 @@ from workbench.models.segments import Cancelled
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.borders import BorderPlan, border_sizes
 from workbench.workflow.data import Batches, Feeds, samples_in
+from workbench.workflow.float_values import FloatValues
 from workbench.workflow.plan import same
 from workbench.workflow.settings import Settings
 
@@ -86,24 +87,28 @@ class Runs:
             self._float_outputs[part.number] = self._run(part, Settings(), (), 0, {}, cancelled)
         return self._float_outputs[part.number]
 
-    def references(
-        self, part: Part, names: tuple[str, ...], cancelled: Cancel | None = None
-    ) -> Mapping[str, np.ndarray]:
-        """Float values of some tensors on a batch; kept where they fit."""
+    def _float_values(
+        self, part: Part, names: tuple[str, ...], missing: list[str], cancelled: Cancel | None
+    ) -> FloatValues:
+        """Float values of tensors on a batch: those that were kept, or of a float run beside the quantized one.
+
+        names: all that are observed together. missing: those that will be asked for.
+        """
         if names != self._referenced:
             self._references, self._referenced = {}, names
+        kept = sum(array.nbytes for one in self._references.values() for array in one.values())
         known = self._references.get(part.number)
-        if known is not None:
-            return known
-        result = self._run(part, Settings(), names, 0, {}, cancelled)
-        if set(names) <= set(self.model.observed):  # nothing was cut for them: these are the outputs of any run
-            outputs = {port.name: result[port.name] for port in self.model.outputs}
-            self._float_outputs.setdefault(part.number, outputs)
-        values = {name: result[name] for name in names}
-        kept = sum(a.nbytes for one in self._references.values() for a in one.values())
-        if kept + sum(a.nbytes for a in values.values()) <= (1 - BORDERS) * self.cache_bytes:
-            self._references[part.number] = values
-        return values
+        walk = self.model.chain.walk(part.feeds, keep=names, cancelled=cancelled) if known is None else iter(())
+        outputs = (port.name for port in self.model.outputs)
+        return FloatValues(known or {}, walk, missing, outputs, int((1 - BORDERS) * self.cache_bytes) - kept)
+
+    def _remember(self, part: Part, names: tuple[str, ...], floats: FloatValues) -> None:
+        """Keep what a float run has shown."""
+        values = floats.rest()
+        if values is not None and names == self._referenced:
+            self._references[part.number] = {name: values[name] for name in names}
+        if floats.outputs and set(names) <= set(self.model.observed):  # nothing was cut: these are those of any run
+            self._float_outputs.setdefault(part.number, floats.outputs)
 
     def run(
         self,
@@ -123,7 +128,7 @@ class Runs:
         observed = names or (former.names if former is not None else ())
         sums = self._still_valid(former, settings, observed, start)
         missing = [name for name in names if name not in sums]
-        references = self.references(part, names, cancelled) if missing else {}
+        floats = self._float_values(part, names, missing, cancelled) if missing else None
 
         def look(name: str, array: np.ndarray) -> None:
             if name in borders:
@@ -131,13 +136,16 @@ class Runs:
             if name in missing:
                 seen = settings.transforms[name](array) if name in settings.transforms else array
                 sums[name] = ErrorSums()
-                sums[name].add(references[name], seen)
+                assert floats is not None
+                sums[name].add(floats.take(name), seen)
 
         for name in missing:
             if making(name) < start:
                 look(name, part.feeds[name] if making(name) < 0 else earlier[name])
         wanted = [name for name in dict.fromkeys([*missing, *borders]) if making(name) >= start]
         outputs = self._run(part, settings, tuple(wanted), start, earlier, cancelled, observe=look)
+        if floats is not None:
+            self._remember(part, names, floats)
         done = self._done[part.number] = Done(settings, outputs, values, sums, observed)
         return done
 

@@ -30,7 +30,7 @@ class SampleGroups:
 
     def n_searches(self, n_draws: int = N_DRAWS) -> int:
         """How many times a method looks for a range: what `range_against_samples` costs, but for some adding up."""
-        return n_draws * sizes_up_to(len(self.groups)).size
+        return n_draws * (sizes_up_to(len(self.groups)).size - 1) + 1
 
     def range_against_samples(
         self,
@@ -40,27 +40,34 @@ class SampleGroups:
         symmetric: bool | None = None,
         n_draws: int = N_DRAWS,
         seed: int = 0,
+        on_draw: Callable[[Callable[[], RangeAgainstSamples]], object] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> RangeAgainstSamples:
         """Ranges that a method of `CLIPPING` chooses for random sets of 1, 2, 4, ... groups and of all; exact.
 
         No network is run: counts are added, which gives what calibrating with those samples would give. See
-        `n_searches`. cancelled: asked before each search; True raises `Cancelled`.
+        `n_searches`. on_draw(so_far): called after each draw but the last; so_far() gives what is known by then.
+        cancelled: asked before each search; True raises `Cancelled`.
         Raises WorkbenchError for an unknown method or format.
         """
         sizes, rng, table = sizes_up_to(len(self.groups)), np.random.default_rng(seed), _Table.of(self.groups)
         ends = np.zeros((2, n_draws, sizes.size))
+        n_samples = np.rint(sizes * (self.n_samples / len(self.groups))).astype(np.int64)
         for draw in range(n_draws):
             order = rng.permutation(len(self.groups))
             for at, size in enumerate(sizes):
                 if cancelled is not None and cancelled():
                     raise Cancelled
+                if draw and size == len(self.groups):  # all of them in any order
+                    ends[:, draw, at] = ends[:, 0, at]
+                    continue
                 whole = table.together(order[:size])
                 if whole.count:
                     found = clip_range(method, whole, format, symmetric=symmetric)
                     ends[:, draw, at] = found.low, found.high
-        n_samples = np.rint(sizes * (self.n_samples / len(self.groups))).astype(np.int64)
-        return banded(self.tensor, method, n_samples, ends[0], ends[1])
+            if on_draw is not None and draw + 1 < n_draws:
+                on_draw(functools.partial(banded, self.tensor, method, n_samples, *ends[:, : draw + 1].copy()))
+        return banded(self.tensor, method, n_samples, *ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +120,7 @@ def sample_groups(
     """Count one tensor group by group: one pass through the data, as far as the tensor is computed.
 
     data: anything `as_batches` takes. Samples are dealt to the groups in turn, whole feeds where axis 0 of the tensor
-    is not the samples; a group takes up to 1 MB. cancelled: asked before each feed; True raises `Cancelled`.
+    is not the samples; a group takes 2 MB. cancelled: asked before each feed; True raises `Cancelled`.
     Raises WorkbenchError for a tensor that calibration does not observe, and for fewer than 2 groups.
     """
     if tensor not in observed_tensors(model):

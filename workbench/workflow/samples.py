@@ -1,4 +1,4 @@
-"""Samples whose answer a recipe changed, and the error of one sample along the depth of the network."""
+"""`changed_samples`: the samples whose answer a recipe changed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,11 @@ import numpy as np
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
-from workbench.workflow.comparison import Comparison, TensorError
-from workbench.workflow.data import Batches, Feeds, as_batches, batch_size, samples_in
+from workbench.workflow.data import Batches, Feeds, as_batches
 from workbench.workflow.recipe import Recipe
-from workbench.workflow.simulate import Simulator, quantized_outputs
+from workbench.workflow.simulate import quantized_outputs
 from workbench.workflow.tasks.catalogue import as_outputs, as_task
 from workbench.workflow.tasks.task import Change, Output, Task, TaskFigures
-
-LOW_COSINE = 0.98  # layers below it are looked into; a rule of thumb of the field
 
 
 @dataclass(frozen=True)
@@ -130,72 +127,3 @@ def gathered(model: Model, runs: Iterable[dict[str, np.ndarray]], batches: Batch
                 "give the data as feeds of one sample each"
             )
     return found
-
-
-@dataclass(frozen=True)
-class ErrorAlongDepth:
-    """tensors: observed tensor -> its error against the float network, in graph order. samples: their numbers."""
-
-    tensors: dict[str, TensorError]
-    samples: tuple[int, ...]
-
-    @property
-    def low_cosine(self) -> tuple[str, ...]:
-        """Tensors with a cosine below 0.98."""
-        return tuple(name for name, error in self.tensors.items() if error.cosine < LOW_COSINE)
-
-    @property
-    def drop(self) -> tuple[str, float] | None:
-        """Where the SQNR falls most below the least before it: (tensor, dB lost); None where it never falls."""
-        worst: tuple[str, float] | None = None
-        least = None
-        for name, error in self.tensors.items():
-            if least is not None and np.isfinite(least) and least - error.sqnr_db > (worst[1] if worst else 0.0):
-                worst = name, least - error.sqnr_db
-            least = error.sqnr_db if least is None else min(least, error.sqnr_db)
-        return worst
-
-    def table(self) -> list[dict[str, Any]]:
-        """One record a tensor."""
-        return [{"tensor": name, **vars(error)} for name, error in self.tensors.items()]
-
-
-def error_along_depth(
-    model: Model,
-    recipe: Recipe,
-    data: Any,
-    sample: int,
-    *,
-    preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> ErrorAlongDepth:
-    """SQNR and cosine of every observed tensor for one sample, quantized network against float.
-
-    sample: its number in the data. A network of a fixed batch is given the sample as often as that takes. Dynamic
-    ranges are those of this sample alone. Raises WorkbenchError where the sample is not there or data do not fit.
-    """
-    batches = one_sample(model, as_batches(model, data, preprocess=preprocess), sample)
-    comparison = Simulator(model, batches, cache_bytes=0).compare(recipe)
-    return along_depth(comparison, (sample,))
-
-
-def along_depth(comparison: Comparison, samples: Sequence[int] = ()) -> ErrorAlongDepth:
-    """The same for what a comparison has measured on all its samples."""
-    return ErrorAlongDepth(dict(comparison.tensors), tuple(samples) or tuple(range(comparison.n_samples)))
-
-
-def one_sample(model: Model, batches: Batches, sample: int) -> Batches:
-    """The sample of this number alone, as often as a fixed batch takes. Raises WorkbenchError where it is not there."""
-    size = batch_size(model) or 1
-    if batches.cut is not None and sample in batches.sample_numbers:
-        return batches.cut(size, [sample] * size)
-    for feeds, numbers in batches.numbered():
-        if sample in numbers:
-            return _row_of(feeds, list(numbers).index(sample), size)
-    raise WorkbenchError(f"there is no sample {sample}; the data hold {batches.n_samples} samples, numbered from 0")
-
-
-def _row_of(feeds: Feeds, row: int, size: int) -> Batches:
-    """One row of a feed, `size` times; arrays without the samples' axis stay."""
-    n = samples_in(feeds)
-    one = {name: array[[row] * size] if array.ndim and len(array) == n else array for name, array in feeds.items()}
-    return Batches(lambda: iter([one]), size, 1, size)

@@ -1,5 +1,6 @@
 """What a sensitivity sweep tries: one tensor or layer at a time, in a format or with half of its weights zero."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.models.model import Model
+from workbench.models.segments import Cancelled
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import Distributions, choose_tensor, default_weight_clipping, weight_axis, weight_names
 from workbench.workflow.recipe import Recipe
@@ -49,13 +51,17 @@ def cases(
     model: Model,
     recipe: Recipe,
     *,
-    calibration: Distributions | None,
+    uniform: Callable[[str], Mapping[str, TensorChoice]],
     formats: Sequence[str] | None,
     by: By,
     direction: Direction,
     half: Iterable[Half],
 ) -> list[Case]:
-    """All cases, in graph order. Raises WorkbenchError for options that are unknown or contradict each other."""
+    """All cases, in graph order. uniform: format -> the choice of every tensor that can have it.
+
+    Raises WorkbenchError for options that are unknown or contradict each other.
+    """
+    half = tuple(half)
     for value, known in ((by, By), (direction, Direction), *((h, Half) for h in half)):
         if value not in get_args(known):
             raise WorkbenchError(f"{value!r} is no choice here; expected one of {', '.join(get_args(known))}")
@@ -63,9 +69,9 @@ def cases(
         raise WorkbenchError("direction 'all_but' leaves one tensor of the recipe float; take formats out")
     found: list[Case] = []
     for what in (AS_CHOSEN,) if formats is None else formats:
-        choices = recipe.choices if formats is None else _choices(model, recipe, calibration, what)
+        choices = recipe.choices if formats is None else uniform(what)
         for name, side, tensors in _subjects(model, choices, by):
-            digest = _digest([choices[tensor].to_json() for tensor in tensors])
+            digest = digest_of(choices[tensor] for tensor in tensors)
             found.append(Case(name, side, what, tensors, digest, _quantized(recipe, choices, tensors, direction)))
     weights = {name: None for name in weight_names(model)}
     for kind in half:
@@ -74,6 +80,12 @@ def cases(
             found.append(Case(name, "weights", HALF[kind], tensors, _digest(kind), settings))
     unique = {case.key: case for case in reversed(found)}
     return sorted(reversed(unique.values()), key=lambda case: first_segment(model, case))
+
+
+def digest_of(choices: Iterable[TensorChoice]) -> str:
+    """Equal for choices of the same tensors that do the same to them; "" for none."""
+    said = [[choice.tensor, {**choice.to_json(), "note": ""}] for choice in choices]
+    return _digest(said) if said else ""
 
 
 def _digest(what: object) -> str:
@@ -85,14 +97,33 @@ def first_segment(model: Model, case: Case) -> int:
     return min(model.chain.segment_reading(name) for name in case.tensors)
 
 
-def _choices(model: Model, recipe: Recipe, calibration: Distributions | None, format: str) -> dict[str, TensorChoice]:
-    """One format for every weight and every activation that can be quantized, by the default methods."""
+def uniform_choices(
+    model: Model,
+    recipe: Recipe,
+    calibration: Distributions | None,
+    format: str,
+    *,
+    refused: dict[str, str] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> dict[str, TensorChoice]:
+    """One format for every weight and every activation that can be quantized, by the default methods.
+
+    refused: takes up tensor -> why it cannot have this format; None: such a tensor raises WorkbenchError. cancelled:
+    asked before each tensor; True raises `Cancelled`.
+    """
+    weights = weight_names(model)
     found = {}
-    for name in weight_names(model):
-        method = default_weight_clipping(format)
-        found[name] = choose_tensor(model, None, name, format=format, method=method)
-    for name in dict.fromkeys([*model.observed, *(n for n in model.residual_inputs if n in recipe)]):
-        found[name] = choose_tensor(model, calibration, name, format=format)
+    for name in dict.fromkeys([*weights, *model.observed, *(n for n in model.residual_inputs if n in recipe)]):
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        is_weight = name in weights
+        method = default_weight_clipping(format) if is_weight else "least_error"
+        try:
+            found[name] = choose_tensor(model, None if is_weight else calibration, name, format=format, method=method)
+        except WorkbenchError as refusal:
+            if refused is None:
+                raise
+            refused[name] = str(refusal)
     return found
 
 
@@ -120,10 +151,13 @@ def _quantized(
 
 
 def _half_zero(model: Model, recipe: Recipe, tensors: tuple[str, ...], kind: Half) -> Callable[[Settle], Settings]:
-    if kind == "values":
+    @functools.cache
+    def pruned() -> Recipe:  # only where it is wanted: a large weight is sorted for it
         chosen = [choose_tensor(model, None, name, format="pruned", sparsity=0.5) for name in tensors]
-        pruned = Recipe(recipe.model_name, recipe.model_sha256, {choice.tensor: choice for choice in chosen})
-        return lambda settle: settle(pruned)
+        return Recipe(recipe.model_name, recipe.model_sha256, {choice.tensor: choice for choice in chosen})
+
+    if kind == "values":
+        return lambda settle: settle(pruned())
 
     def settings(settle: Settle) -> Settings:
         found = Settings()

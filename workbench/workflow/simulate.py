@@ -13,10 +13,14 @@ from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.comparison import Comparison, Metric, OutputError, TensorError, output_error
 from workbench.workflow.data import Batches, as_batches
 from workbench.workflow.memory import observed_tensors
+from workbench.workflow.one_sample import one_sample
 from workbench.workflow.plan import Replacements, plan
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel, Part, Runs
 from workbench.workflow.settings import Settings
+from workbench.workflow.tasks.answers import Answers, given_labels
+from workbench.workflow.tasks.catalogue import as_task
+from workbench.workflow.tasks.task import Task
 
 
 def quantized_outputs(
@@ -72,23 +76,29 @@ class Simulator:
     Float outputs are computed once and kept. Values between segments are kept as far as `cache_bytes` go, and each
     batch begins at the last kept place before the first change. Every figure is that of a fresh Simulator, bit for
     bit. To be used from one thread; a comparison inside `cancelled` of another is allowed.
-    metric: function of (outputs, labels) -> float. cache_bytes: default 1 GB.
+    labels: what the task takes: class indices (samples,), for places and pixels (samples, ...), for boxes one array
+    (n, 5) a sample, for quantities the values. task: what `Comparison.answers` counts: a Task, a name of `TASKS`, or
+    None: guessed from the float outputs. metric: function of (outputs, labels) -> float. cache_bytes: default 1 GB.
+    Raises WorkbenchError for an unknown task and fewer labels than samples, comparisons for labels of another task.
     """
 
     def __init__(
         self,
         model: Model,
         batches: Batches,
-        labels: np.ndarray | None = None,
+        labels: Any = None,
         *,
+        task: Task | str | None = None,
         metric: Metric | None = None,
         cache_bytes: int = 1_000_000_000,
     ) -> None:
         self.model, self.batches, self.metric = model, batches, metric
-        self.labels = _checked_labels(labels, batches.n_samples)
+        self.labels = given_labels(labels, batches.n_samples)
+        self._answers = Answers(task, self.labels)
         self.runs = Runs(model, batches, cache_bytes)
         self._reuse: Replacements = {}
         self._last: Settings | None = None
+        self._alone: tuple[int, Simulator] | None = None
 
     @property
     def cache_bytes(self) -> int:
@@ -104,10 +114,28 @@ class Simulator:
         """How much of it is in use."""
         return self.runs.cached_bytes
 
+    @property
+    def task(self) -> Task:
+        """What the answers are; float outputs that are not there yet are computed for the guess.
+
+        Raises WorkbenchError where they cannot be meant so, or mean nothing known.
+        """
+        if self._answers.task is None:
+            self._answers.task = as_task(self._answers.given, self.float_outputs())
+        return self._answers.task
+
+    @task.setter
+    def task(self, task: Task | str | None) -> None:
+        self._answers = Answers(task, self.labels)
+
     def float_outputs(self, cancelled: Cancel | None = None) -> dict[str, np.ndarray]:
         """Output name -> float32 (samples, ...) of the folded float network."""
-        results = [self.runs.float_outputs(part, cancelled) for part in self.runs.parts() if not part.look]
-        return {port.name: joined(port.name, [one[port.name] for one in results]) for port in self.model.outputs}
+        return self._joined(self.runs.float_outputs(part, cancelled) for part in self._whole_parts())
+
+    def chosen_outputs(self, recipe: Recipe, cancelled: Cancel | None = None) -> dict[str, np.ndarray]:
+        """The same of the quantized network; nothing is run again where the recipe is the last compared one."""
+        settings = self.settings(recipe, keep=True)
+        return self._joined(self.runs.run(part, settings, (), cancelled).outputs for part in self._whole_parts())
 
     def settings(self, recipe: Recipe, *, keep: bool = False) -> Settings:
         """A recipe worked out. keep: the next ones share with it what they have in common."""
@@ -125,10 +153,21 @@ class Simulator:
         """
         settings = self.settings(recipe, keep=True)
         gathered = self._gathered(self._observed(settings) if tensors else ())
-        for part in self.runs.parts():
-            if not part.look:
-                self._run(part, settings, gathered, cancelled)
+        for part in self._whole_parts():
+            self._run(part, settings, gathered, cancelled)
         return self._comparison(gathered, settings)
+
+    def compare_sample(self, recipe: Recipe, sample: int, cancelled: Cancel | None = None) -> Comparison:
+        """One sample alone, by its number in the data; what is kept for all samples stays in place.
+
+        A network of a fixed batch is given it as often as that takes; dynamic ranges are those of this sample alone.
+        Raises WorkbenchError where it is not there, and `Cancelled`.
+        """
+        if self._alone is None or self._alone[0] != sample:
+            batches = one_sample(self.model, self.batches, sample)
+            task = self._answers.task or self._answers.given
+            self._alone = sample, Simulator(self.model, batches, task=task, cache_bytes=0)
+        return self._alone[1].compare(recipe, cancelled=cancelled)
 
     def trial(
         self,
@@ -138,7 +177,7 @@ class Simulator:
         workers: Executor | None = None,
         cancelled: Cancel | None = None,
     ) -> Comparison:
-        """Other settings on all samples, without tensors; the last compared recipe's values stay in place.
+        """Other settings on all samples, without tensors and answers; the last compared recipe's values stay in place.
 
         joined: see `Runs.trial`. workers: run batches at the same time; `cancelled` is then asked by all of them.
         """
@@ -146,12 +185,12 @@ class Simulator:
         def run(part: Part) -> Mapping[str, np.ndarray]:
             return self.runs.trial(part, settings, cancelled, joined=joined)
 
-        parts = [part for part in self.runs.parts() if not part.look]
+        parts = list(self._whole_parts())
         gathered = self._gathered(())
         results = map(run, parts) if workers is None else workers.map(run, parts)
         for part, outputs in zip(parts, results, strict=True):
             gathered.add(self.runs.float_outputs(part, cancelled), outputs, {}, part.n_samples)
-        return self._comparison(gathered, settings)
+        return self._comparison(gathered, settings, answers=False)
 
     def progress(
         self, recipe: Recipe, *, tensors: bool = False, cancelled: Cancel | None = None
@@ -185,6 +224,13 @@ class Simulator:
         """Any values (samples, ...) of an output against the float network's."""
         return output_error(self.float_outputs()[output], values, self.labels, self.metric)
 
+    def _whole_parts(self) -> Iterator[Part]:
+        return (part for part in self.runs.parts() if not part.look)
+
+    def _joined(self, results: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        parts = list(results)
+        return {port.name: joined(port.name, [one[port.name] for one in parts]) for port in self.model.outputs}
+
     def _observed(self, settings: Settings) -> tuple[str, ...]:
         seen = settings.activations
         return tuple(n for n in observed_tensors(self.model) if n in self.model.observed or n in seen)
@@ -196,32 +242,20 @@ class Simulator:
         done = self.runs.run(part, settings, tuple(gathered.sums), cancelled)
         gathered.add(self.runs.float_outputs(part, cancelled), done.outputs, done.sums, part.n_samples)
 
-    def _comparison(self, gathered: _Gathered, settings: Settings) -> Comparison:
-        n = min(gathered.n_samples, self.batches.n_samples)
-        labels = None if self.labels is None else self.labels[:n]
-        outputs = {
-            name: output_error(
-                joined(name, gathered.reference[name]), joined(name, gathered.values[name]), labels, self.metric
-            )
-            for name in gathered.values
-        }
-        errors = {name: TensorError.of(total) for name, total in gathered.sums.items()}
+    def _comparison(self, gathered: _Gathered, settings: Settings, *, answers: bool = True) -> Comparison:
         total = self.batches.n_samples
-        return Comparison(outputs, errors, n, self.batches.notices + settings.notices, None if n == total else total)
-
-
-def _checked_labels(labels: Any, n_samples: int) -> np.ndarray | None:
-    """Labels as int64 (samples,), cut to the samples that run; WorkbenchError where there are too few."""
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise WorkbenchError(
-            f"labels of shape {array.shape} and dtype {array.dtype}; expected class indices (samples,)"
+        n = min(gathered.n_samples, total)
+        reference, values = (
+            {name: joined(name, parts) for name, parts in one.items()} for one in (gathered.reference, gathered.values)
         )
-    if array.size < n_samples:
-        raise WorkbenchError(f"{array.size} labels for {n_samples} samples; give one label a sample")
-    return array[:n_samples].astype(np.int64)
+        labels = None if self.labels is None else self.labels[:n]
+        outputs = {name: output_error(reference[name], values[name], labels, self.metric) for name in values}
+        errors = {name: TensorError.of(total) for name, total in gathered.sums.items()}
+        notices, figures = self.batches.notices + settings.notices, None
+        if answers:
+            figures, said = self._answers.figures(reference, values, outputs, n, whole=n == total)
+            notices += said
+        return Comparison(outputs, errors, n, notices, None if n == total else total, figures)
 
 
 def simulate(
@@ -230,16 +264,17 @@ def simulate(
     data: Any,
     *,
     labels: Any = None,
+    task: Task | str | None = None,
     metric: Metric | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Comparison:
     """Run the float and the quantized network on the same data and compare.
 
-    data: anything `as_batches` takes. labels: class indices (samples,). metric: function of (outputs, labels) -> float.
+    data: anything `as_batches` takes. labels, task, metric: as `Simulator` takes them.
     Weights, activations and int32 biases are quantized exactly as `export` writes them.
-    Raises WorkbenchError where the recipe does not fit the model or the data do not fit its inputs.
+    Raises WorkbenchError where the recipe does not fit the model, or data or labels do not fit what it takes and gives.
     """
     if labels is None:
         labels = getattr(data, "labels", None)
     batches = as_batches(model, data, preprocess=preprocess)
-    return Simulator(model, batches, labels, metric=metric, cache_bytes=0).compare(recipe)
+    return Simulator(model, batches, labels, task=task, metric=metric, cache_bytes=0).compare(recipe)

@@ -75,22 +75,24 @@ def calibrate(model: str, n: int) -> Run:
 
 def load_and_calibrate(model: str, n: int) -> Run:
     """From the file, as onnxruntime's calibrators begin."""
-    _compile_kernels()
-    pictures = images(n)
-
-    def run() -> dict[str, Any]:
-        watch = Stopwatch()
-        loaded = wb.load(model)
-        watch.part("load")
-        calibration = wb.calibrate(loaded, pictures)
-        watch.part("calibrate")
-        return {"n_tensors": len(calibration), "parts": watch.parts}
-
-    return run
+    return _from_the_file(model, n, lambda *_: {})
 
 
 def everything(model: str, n: int) -> Run:
     """Calibration, KL at all thresholds of every activation, and the exact sums of every weight."""
+
+    def rest(loaded: Any, calibration: Any, watch: Stopwatch) -> dict[str, Any]:
+        curves = [wb.sweep(histogram, "uint8").kl for histogram in calibration.values()]
+        watch.part("sweeps")
+        weights = [tensor.distribution() for tensor in loaded.tensors.values() if tensor.kind == "weight"]
+        watch.part("weights")
+        return {"n_curves": len(curves), "n_weights": len(weights)}
+
+    return _from_the_file(model, n, rest)
+
+
+def _from_the_file(model: str, n: int, rest: Callable[[Any, Any, Stopwatch], dict[str, Any]]) -> Run:
+    """Load, calibrate, and what comes after."""
     _compile_kernels()
     pictures = images(n)
 
@@ -100,11 +102,7 @@ def everything(model: str, n: int) -> Run:
         watch.part("load")
         calibration = wb.calibrate(loaded, pictures)
         watch.part("calibrate")
-        curves = [wb.sweep(histogram, "uint8").kl for histogram in calibration.values()]
-        watch.part("sweeps")
-        weights = [tensor.distribution() for tensor in loaded.tensors.values() if tensor.kind == "weight"]
-        watch.part("weights")
-        return {"n_curves": len(curves), "n_weights": len(weights), "parts": watch.parts}
+        return {"n_tensors": len(calibration), **rest(loaded, calibration, watch), "parts": watch.parts}
 
     return run
 

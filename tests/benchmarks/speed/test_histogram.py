@@ -47,7 +47,7 @@ def test_fill(key, results):
     }
     for contender in contenders.values():
         contender()
-    samples = {name: seconds(found) for name, found in interleaved(contenders, 9).items()}
+    samples = {name: seconds(found) for name, found in interleaved(contenders, 31).items()}
     again = samples["again"].record()  # into a table that is there already
     inputs = "float32; ours: `Histogram.of`, counts and moments"
     results.compare(key, samples["ours"], samples["numpy"], inputs=inputs, add_alone=again)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
+from workbench.numerics.clipping.clip_range import ClipRange, must_mirror, without_search
 from workbench.numerics.clipping.unit_threshold import unit_threshold
 from workbench.numerics.codebooks.weighted_values import WeightedValues
 from workbench.numerics.formats.catalogue import as_format
@@ -62,14 +62,12 @@ def alternating(distribution: Distribution, format: Format | str, *, symmetric: 
     None with a signed format refines one mirrored threshold; otherwise the zero point of the full range is kept.
     Source: Leng et al. 2018, Extremely low bit neural network (arXiv:1707.09870).
     """
-    check_not_empty(distribution)
     format = as_format(format)
-    whole, mirrored = ClipRange(distribution.low, distribution.high), must_mirror(format, symmetric)
-    if not format.has_scale:
-        return whole
-    if distribution.low == distribution.high:
-        return whole.mirrored() if mirrored else whole
-    first = Quantizer.covering(format, whole.low, whole.high, symmetric=mirrored)
+    known = without_search(distribution, format, symmetric)
+    if known is not None:
+        return known
+    mirrored = must_mirror(format, symmetric)
+    first = Quantizer.covering(format, distribution.low, distribution.high, symmetric=mirrored)
 
     def scale_of(quantizer: Quantizer) -> float:
         # logarithmic formats keep a part of it elsewhere, but their levels show all of it

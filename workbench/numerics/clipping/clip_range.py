@@ -38,6 +38,20 @@ def must_mirror(format: Format, symmetric: bool | None) -> bool:
     return not format.affine or (format.signed if symmetric is None else symmetric)
 
 
+def without_search(distribution: Distribution, format: Format, symmetric: bool | None) -> ClipRange | None:
+    """The range where there is none to search for: of a format without a scale, of a single value; None elsewhere.
+
+    symmetric: as in `must_mirror`. Raises WorkbenchError where there is no finite value.
+    """
+    check_not_empty(distribution)
+    whole = ClipRange(distribution.low, distribution.high)
+    if not format.has_scale:
+        return whole
+    if whole.low == whole.high:
+        return whole.mirrored() if must_mirror(format, symmetric) else whole
+    return None
+
+
 def check_not_empty(distribution: Distribution) -> None:
     """WorkbenchError where there is no finite value to choose a range for."""
     if not distribution.count:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
+from workbench.numerics.clipping.clip_range import ClipRange, without_search
 from workbench.numerics.clipping.sweep import ThresholdCurve, sweep
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.formats.format import Format
@@ -20,13 +20,10 @@ def entropy(distribution: Distribution, format: Format | str, *, symmetric: bool
     symmetric: as in `sweep`. The definition is that of `workbench.numerics.errors.divergence`.
     Source: after S. Migacz, 8-bit inference with TensorRT, GTC 2017.
     """
-    check_not_empty(distribution)
     format = as_format(format)
-    whole = ClipRange(distribution.low, distribution.high)
-    if not format.has_scale:
-        return whole
-    if distribution.low == distribution.high:
-        return whole.mirrored() if must_mirror(format, symmetric) else whole
+    known = without_search(distribution, format, symmetric)
+    if known is not None:
+        return known
     curve = sweep(distribution, format, symmetric=symmetric)
     eligible = np.flatnonzero((curve.thresholds >= SMALLEST_RATIO * distribution.absmax) & _holds_values(curve))
     if not eligible.size:

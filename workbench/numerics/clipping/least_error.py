@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
+from workbench.numerics.clipping.clip_range import ClipRange, must_mirror, without_search
 from workbench.numerics.clipping.range_search import search_range
 from workbench.numerics.errors.expected import errors_at
 from workbench.numerics.formats.catalogue import as_format
@@ -46,17 +46,15 @@ def least_error(distribution: Distribution, format: Format | str, *, symmetric: 
     `noise_model`.
     Source: Banner et al. 2019, Post training 4-bit quantization (arXiv:1810.05723), by search instead of a model.
     """
-    check_not_empty(distribution)
     format = as_format(format)
-    whole, mirrored = ClipRange(distribution.low, distribution.high), must_mirror(format, symmetric)
-    if not format.has_scale:
-        return whole
-    if distribution.low == distribution.high:
-        return whole.mirrored() if mirrored else whole
+    known = without_search(distribution, format, symmetric)
+    if known is not None:
+        return known
+    mirrored = must_mirror(format, symmetric)
 
     def errors(low: np.ndarray, high: np.ndarray) -> np.ndarray:
         quantizer = Quantizer.covering(format, low[:, 0], high[:, 0], symmetric=mirrored, axis=0)
         return mean_squared_errors(distribution, quantizer)[:, None]
 
-    low, high = search_range(np.array([whole.low]), np.array([whole.high]), mirrored, errors)
+    low, high = search_range(np.array([distribution.low]), np.array([distribution.high]), mirrored, errors)
     return ClipRange(float(low[0]), float(high[0]))

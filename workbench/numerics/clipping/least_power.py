@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from workbench.messages import WorkbenchError
-from workbench.numerics.clipping.clip_range import ClipRange, check_not_empty, must_mirror
+from workbench.numerics.clipping.clip_range import ClipRange, must_mirror, without_search
 from workbench.numerics.clipping.least_error import least_error
 from workbench.numerics.clipping.range_search import search_range
 from workbench.numerics.codebooks.weighted_values import distinct_values, spread_cuts
@@ -82,17 +82,15 @@ def least_power(
     Raises WorkbenchError for a p that is not positive and finite.
     Source: Nahshan et al. 2019, Loss aware post-training quantization (arXiv:1911.07190), where p is varied.
     """
-    check_not_empty(distribution)
     if not (p > 0 and math.isfinite(p)):
         raise WorkbenchError(f"p is {p}; expected a positive power")
     format = as_format(format)
     if p == 2:
         return least_error(distribution, format, symmetric=symmetric)
-    whole, mirrored = ClipRange(distribution.low, distribution.high), must_mirror(format, symmetric)
-    if not format.has_scale:
-        return whole
-    if distribution.low == distribution.high:
-        return whole.mirrored() if mirrored else whole
+    known = without_search(distribution, format, symmetric)
+    if known is not None:
+        return known
+    mirrored = must_mirror(format, symmetric)
     x, weights = points(distribution)
 
     def errors(lows: np.ndarray, highs: np.ndarray) -> np.ndarray:
@@ -103,7 +101,7 @@ def least_power(
             found[at] = mean_power_error(x, weights, quantizer, p, unit=distribution.absmax)
         return found
 
-    low, high = search_range(np.array([whole.low]), np.array([whole.high]), mirrored, errors)
+    low, high = search_range(np.array([distribution.low]), np.array([distribution.high]), mirrored, errors)
     return ClipRange(float(low[0]), float(high[0]))
 
 

@@ -1,126 +1,171 @@
-"""`RowCounts`: the rows of a histogram while values stream in, and the kernels that fill them."""
+"""`RowCounts`: the rows of a histogram while values stream in, and the kernels that fill and read them."""
 
-import mmap
 from typing import Any
 
 import numpy as np
 
 from workbench.numerics.compiled import compiled
-from workbench.numerics.statistics.histogram_rows import LARGEST_R, LOW_BITS, N_KEYS
+from workbench.numerics.statistics.histogram_rows import KEY_BITS, LARGEST_R, LOW_BITS, N_KEYS
+from workbench.numerics.statistics.on_demand import LARGE_PAGE, on_demand
 
-N_SPARE = 16  # exact zeros take turns in these, so that neighbouring additions do not wait for one another
 WAITING = 1 << 17  # values, half a megabyte
 CHUNK = 256  # values whose rows and increments are worked out before they are added: these loops become vector code
-# One word a row: 9 bits of count, 21 of sum r, 34 of sum r^2. It is carried over when its count reaches 256, long
-# before a field is full, so that rows stay small enough for the caches.
-COUNT_BITS, SUM_BITS = 9, 21
-FULL = 1 << (COUNT_BITS - 1)
+# One word a row: 10 bits of count, 22 of sum r, 32 of sum r (4095 - r) / 2. The 1024th value of a row carries out of
+# the word, long before another field is full; half of r (4095 - r) is a whole number and takes 3 bits less than r^2.
+SUM_BITS, PRODUCT_BITS = 22, 32
+FULL = 1 << (64 - SUM_BITS - PRODUCT_BITS)
+# Rows stand in blocks of one sign and power of two. Those of magnitudes from 2^-24 up to 2^8 come first: values of a
+# network seldom touch others, and a megabyte holds them.
+BLOCK_BITS = KEY_BITS - 9
+BLOCK_ROWS = 1 << BLOCK_BITS
+N_BLOCKS = N_KEYS // BLOCK_ROWS
+LEAST_EXPONENT = 127 - 24
+TOGETHER_BITS = BLOCK_BITS + 5
+TOGETHER_BYTES = 8 * 2 << TOGETHER_BITS
 INFINITE = 0x7F800000
 
 
-@compiled("uint32[:] uint64[:]! int64[:,:]! int32[:]! int64[:]! uint32[:]! uint64[:]!")
-def count_into(bits: Any, words: Any, carried: Any, carried_keys: Any, n_carried: Any, at: Any, increment: Any) -> None:
+@compiled("uint32[:] uint64[:]! int64[:,:]! int64[:]! int64[:]! uint32[:]! uint64[:]!")
+def count_into(bits: Any, words: Any, carried: Any, carried_at: Any, state: Any, at: Any, increment: Any) -> None:
     """Add float32 patterns (uint32 (n,)) to the rows: count, sum r and sum r^2, r the low bits of the pattern.
 
     All values of a row share sign, exponent and leading mantissa bits: value = base + ulp * r, so that integers
-    carry the moments exactly and in any order. words: uint64 (N_KEYS + 16,). carried: int64 (N_KEYS + 16, 3), sums
-    of words that were full. carried_keys: int32 (N_KEYS + 16,), which rows those are, the first n_carried[0] of them.
-    at uint32 (CHUNK,), increment uint64 (CHUNK,): scratch.
+    carry the moments exactly and in any order. words: uint64 (N_KEYS,), see `places_of`. carried: int64 (N_KEYS, 3),
+    sums of words that were full, in blocks from the end backwards, which lie next to the words that way. carried_at:
+    int64 (N_BLOCKS,), where those of each block of words begin, -1 without any. state: int64 (2,), number of exact
+    zeros, of carried blocks. at uint32 (CHUNK,), increment uint64 (CHUNK,): scratch.
     """
-    one, low_mask = np.uint64(1), np.uint32(LARGEST_R)
     for start in range(0, bits.size, CHUNK):
         part = bits[start : start + CHUNK]
+        n_zeros = np.uint32(0)
         for i in range(part.size):
             pattern = part[i]
-            is_zero = (pattern & np.uint32(0x7FFFFFFF)) == np.uint32(0)
-            at[i] = np.uint32(N_KEYS + (i & (N_SPARE - 1))) if is_zero else pattern >> np.uint32(LOW_BITS)
-            r = np.uint64(pattern & low_mask)
-            increment[i] = (r * r << np.uint64(COUNT_BITS + SUM_BITS)) + (r << np.uint64(COUNT_BITS)) + one
+            magnitude = pattern & np.uint32(0x7FFFFFFF)
+            place = (magnitude >> np.uint32(LOW_BITS)) - np.uint32(LEAST_EXPONENT << BLOCK_BITS)
+            place &= np.uint32(N_KEYS // 2 - 1)
+            low, high = place & np.uint32((1 << TOGETHER_BITS) - 1), place >> np.uint32(TOGETHER_BITS)
+            row = low | (pattern >> np.uint32(31) | high << np.uint32(1)) << np.uint32(TOGETHER_BITS)
+            r = pattern & np.uint32(LARGEST_R)
+            product = r * (np.uint32(LARGEST_R) - r) >> np.uint32(1)
+            count_and_sum = np.uint64(r | np.uint32(1 << SUM_BITS))
+            # zeros are many: nothing is added for them, to rows in turn, so that additions do not wait for one another
+            is_zero = magnitude == np.uint32(0)
+            n_zeros += np.uint32(is_zero)
+            at[i] = np.uint32(i) if is_zero else row
+            increment[i] = np.uint64(0) if is_zero else count_and_sum << np.uint64(PRODUCT_BITS) | np.uint64(product)
+        state[0] += np.int64(n_zeros)
         for i in range(part.size):
-            row = at[i]
-            word = words[row] + increment[i]
+            row, added = at[i], increment[i]
+            word = words[row] + added
             words[row] = word
-            if word & np.uint64(FULL):
+            if word < added:
                 words[row] = 0
-                if carried[row, 0] == 0:
-                    carried_keys[n_carried[0]] = row
-                    n_carried[0] += 1
-                carried[row, 0] += np.int64(word & np.uint64((1 << COUNT_BITS) - 1))
-                carried[row, 1] += np.int64((word >> np.uint64(COUNT_BITS)) & np.uint64((1 << SUM_BITS) - 1))
-                carried[row, 2] += np.int64(word >> np.uint64(COUNT_BITS + SUM_BITS))
+                block = row >> np.uint32(BLOCK_BITS)
+                if carried_at[block] < 0:
+                    state[1] += 1
+                    carried_at[block] = N_KEYS - state[1] * BLOCK_ROWS
+                here = carried_at[block] + np.int64(row & np.uint32(BLOCK_ROWS - 1))
+                total = np.int64(word >> np.uint64(PRODUCT_BITS))
+                carried[here, 0] += FULL
+                carried[here, 1] += total
+                carried[here, 2] += LARGEST_R * total - 2 * np.int64(word & np.uint64((1 << PRODUCT_BITS) - 1))
+
+
+@compiled("uint64[:] int64[:,:] int64[:] int64[:] int64 int64 uint32[:]! int64[:,:]!")
+def read_rows(
+    words: Any, carried: Any, carried_at: Any, places: Any, first: Any, stop: Any, keys: Any, moments: Any
+) -> int:
+    """How many keys from `first` to `stop` hold something; where there is room for them, what they hold.
+
+    The first four as in `count_into` and `places_of`. keys: uint32 (n,) or (0,); moments: int64 (n, 3): count, sum r,
+    sum r^2.
+    """
+    n = 0
+    for key in range(first, stop):
+        block, place = places[key >> BLOCK_BITS], key & (BLOCK_ROWS - 1)
+        word, here = words[block * BLOCK_ROWS + place], carried_at[block] + place
+        has_carried = carried_at[block] >= 0 and carried[here, 0] > 0
+        if word == 0 and not has_carried:
+            continue
+        if keys.size:
+            total = np.int64(word >> np.uint64(PRODUCT_BITS)) & ((1 << SUM_BITS) - 1)
+            keys[n] = key
+            moments[n, 0] = np.int64(word >> np.uint64(PRODUCT_BITS + SUM_BITS))
+            moments[n, 1] = total
+            moments[n, 2] = LARGEST_R * total - 2 * np.int64(word & np.uint64((1 << PRODUCT_BITS) - 1))
+            if has_carried:
+                for k in range(3):
+                    moments[n, k] += carried[here, k]
+        n += 1
+    return n
 
 
 class RowCounts:
-    """Counts and integer moments of values by rows; pages of memory are taken as values need them.
+    """Counts and integer moments of values by rows.
 
-    About 1 MB for the values of one tensor, at most 40 MB for values that spread over all of float32. waiting: values
-    that are gathered before they are counted: where many tensors take turns, the rows of each have left the caches by
-    its next turn, and few values at a time would wait for memory more than they are counted.
+    Takes 2 MB for the values of one tensor, however many they are, where the system has large pages: rows of usual
+    magnitudes, the values that wait, and of 10 to 20 blocks what was carried. Beyond, and without large pages, memory
+    is taken as values need it, at most 32 MB for values that spread over all of float32. waiting: values that are
+    gathered before they are counted: where many tensors take turns, the rows of each have left the caches by its next
+    turn, and few values at a time would wait for memory more than they are counted.
     """
 
     def __init__(self, waiting: int = WAITING) -> None:
-        self._words = on_demand(np.uint64, N_KEYS + N_SPARE)
-        self._carried = on_demand(np.int64, N_KEYS + N_SPARE, 3)
-        self._carried_keys = on_demand(np.int32, N_KEYS + N_SPARE)
-        self._n_carried = np.zeros(1, np.int64)
+        waiting += waiting % 2 + 2
+        ends = np.cumsum([24 * N_KEYS, 4 * waiting, 8 * N_KEYS])
+        memory = on_demand(int(ends[2]), int(ends[1]) + TOGETHER_BYTES - LARGE_PAGE)
+        self._carried = memory[: ends[0]].view(np.int64).reshape(N_KEYS, 3)
+        self._waiting = memory[ends[0] : ends[1]].view(np.float32)
+        self._words = memory[ends[1] :].view(np.uint64)
+        self._carried_at, self._state = np.full(N_BLOCKS, -1, np.int64), np.zeros(2, np.int64)
         self._scratch = np.zeros(CHUNK, np.uint32), np.zeros(CHUNK, np.uint64)
-        self._waiting = on_demand(np.float32, max(waiting, 1))
         self._n_waiting = 0
 
     def add(self, values: np.ndarray) -> None:
         """Count float32 (n,), contiguous; NaN must have one pattern that is not in the row of the infinities."""
         if self._n_waiting + values.size > self._waiting.size:
-            self._count(self._waiting[: self._n_waiting])
-            self._n_waiting = 0
+            self._count_waiting()
         if values.size > self._waiting.size // 2:
             self._count(values)
         else:
             self._waiting[self._n_waiting : self._n_waiting + values.size] = values
             self._n_waiting += values.size
 
+    def _count_waiting(self) -> None:
+        self._count(self._waiting[: self._n_waiting])
+        self._n_waiting = 0
+
     def _count(self, values: np.ndarray) -> None:
-        carried = self._carried, self._carried_keys, self._n_carried
-        count_into(values.view(np.uint32), self._words, *carried, *self._scratch)
+        table = self._words, self._carried, self._carried_at, self._state
+        count_into(values.view(np.uint32), *table, *self._scratch)
 
     def rows(self, magnitudes: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, int]:
         """(keys uint32 (n,), ascending; moments int64 (n, 3): count, sum r, sum r^2; number of exact zeros).
 
         magnitudes: patterns of the least and the largest magnitude that is not zero: rows outside are not looked at.
         """
-        self._count(self._waiting[: self._n_waiting])
-        self._n_waiting = 0
-        carried_keys = np.sort(self._carried_keys[: self._n_carried[0]])
-        keys = np.concatenate([self._filled(carried_keys, *part) for part in _key_ranges(*magnitudes)])
-        words = self._words[keys]
-        moments = np.empty((keys.size, 3), np.int64)
-        moments[:, 0] = words & np.uint64((1 << COUNT_BITS) - 1)
-        moments[:, 1] = (words >> np.uint64(COUNT_BITS)) & np.uint64((1 << SUM_BITS) - 1)
-        moments[:, 2] = words >> np.uint64(COUNT_BITS + SUM_BITS)
-        # only rows that were carried: to look at the others would take pages for them
-        moments[np.searchsorted(keys, carried_keys)] += self._carried[carried_keys]
-        n_rows = int(np.searchsorted(keys, N_KEYS))
-        return keys[:n_rows].astype(np.uint32), moments[:n_rows], int(moments[n_rows:, 0].sum())
+        self._count_waiting()
+        table = self._words, self._carried, self._carried_at, places_of(np.arange(N_BLOCKS))
+        ranges = _key_ranges(*magnitudes)
+        nothing = np.zeros(0, np.uint32), np.zeros((0, 3), np.int64)
+        ends = np.cumsum([0, *(read_rows(*table, *part, *nothing) for part in ranges)])
+        keys, moments = np.empty(ends[-1], np.uint32), np.empty((ends[-1], 3), np.int64)
+        for part, start, end in zip(ranges, ends, ends[1:], strict=False):
+            read_rows(*table, *part, keys[start:end], moments[start:end])
+        return keys, moments, int(self._state[0])
 
-    def _filled(self, carried_keys: np.ndarray, first: int, stop: int) -> np.ndarray:
-        """Keys from `first` to `stop` that hold something, ascending."""
-        filled = self._words[first:stop] != 0
-        here = slice(*np.searchsorted(carried_keys, [first, stop]))
-        filled[carried_keys[here] - first] = True
-        return first + np.flatnonzero(filled)
+
+def places_of(blocks: np.ndarray) -> np.ndarray:
+    """Where blocks of keys (int64 (n,), sign and exponent) stand among the words, counted in blocks too.
+
+    The 32 exponents from LEAST_EXPONENT on, of both signs, come first; then the next 32, and so on around.
+    """
+    sign, place = blocks >> 8, (blocks - LEAST_EXPONENT) & 0xFF
+    return (place & 31) | (sign | place >> 5 << 1) << 5
 
 
 def _key_ranges(least: int, largest: int) -> list[tuple[int, int]]:
-    """(first, stop) of the keys of positive and of negative values of these magnitudes, and of exact zeros."""
+    """(first, stop) of the keys of positive and of negative values of these magnitudes."""
     half = N_KEYS // 2
     first, stop = least >> LOW_BITS, half if largest >= INFINITE else (largest >> LOW_BITS) + 1
-    signed = [(first, stop), (half + first, half + stop)] if first < stop else []
-    return [*signed, (N_KEYS, N_KEYS + N_SPARE)]
-
-
-def on_demand(dtype: type, *shape: int) -> np.ndarray:
-    """Zeros whose pages take no memory until they are written.
-
-    Not numpy's: from 4 MB on it asks the system for large pages, and 2 MB are then taken and cleared for every row.
-    """
-    n = int(np.prod(shape))
-    return np.frombuffer(mmap.mmap(-1, n * np.dtype(dtype).itemsize), dtype, n).reshape(shape)
+    return [(first, stop), (half + first, half + stop)] if first < stop else []

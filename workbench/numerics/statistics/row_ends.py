@@ -9,48 +9,35 @@ from workbench.numerics.compiled import compiled
 from workbench.numerics.statistics.placed import MOST, Placed, ordered
 
 CHUNK = 1024
-BLOCK = 1 << 18  # values, a megabyte
+BLOCK = 1 << 19  # values, 2 MB
 INFINITE = 0x7F800000
-INFINITE = 0x7F800000
-LANES = 32  # comparisons side by side: these loops become vector code
 
 
-@compiled("uint32[:,:] uint32[:,:]! uint32[:,:]! uint32[:]! int32[:]! uint32[:,:]!")
-def chunk_ends(bits: Any, low: Any, high: Any, span: Any, signed: Any, plain: Any) -> None:
+@compiled("uint32[:,:] uint32[:,:]! uint32[:,:]! uint32[:]!")
+def chunk_ends(bits: Any, low: Any, high: Any, span: Any) -> None:
     """Fill low, high (n, chunks) with the ends of each chunk of `bits` (n, m); all uint32 patterns of float32.
 
     As signed integers patterns of positive values ascend and lie above those of negative ones; as unsigned ones those
     of negative values lie above and ascend with the magnitude: three extremes of integers tell both ends. Where a chunk
     holds NaN or infinities its ends may be those.
     span: uint32 (2,), patterns of the least magnitude so far that is not zero, minus 1, and of the largest.
-    signed int32 (LANES,), plain uint32 (3, LANES): scratch.
     """
     for row in range(bits.shape[0]):
         for chunk in range(low.shape[1]):
+            largest, most = np.int32(-0x80000000), np.uint32(0)
+            least = closest = np.uint32(0xFFFFFFFF)
             part = bits[row, chunk * CHUNK : (chunk + 1) * CHUNK]
-            signed[:], plain[0], plain[1], plain[2] = -0x80000000, 0, 0xFFFFFFFF, 0xFFFFFFFF
-            whole = part.size // LANES * LANES
-            for i in range(0, whole, LANES):
-                for j in range(LANES):
-                    pattern = part[i + j]
-                    signed[j] = max(signed[j], np.int32(pattern))
-                    plain[0, j] = max(plain[0, j], pattern)
-                    plain[1, j] = min(plain[1, j], pattern)
-                    # zero becomes the largest of all
-                    plain[2, j] = min(plain[2, j], np.uint32((pattern & np.uint32(0x7FFFFFFF)) - np.uint32(1)))
-            for i in range(whole, part.size):
+            for i in range(part.size):  # extremes of scalars: this becomes vector code
                 pattern = part[i]
-                signed[0] = max(signed[0], np.int32(pattern))
-                plain[0, 0], plain[1, 0] = max(plain[0, 0], pattern), min(plain[1, 0], pattern)
-                plain[2, 0] = min(plain[2, 0], np.uint32((pattern & np.uint32(0x7FFFFFFF)) - np.uint32(1)))
-            for j in range(1, LANES):
-                signed[0], plain[0, 0] = max(signed[0], signed[j]), max(plain[0, 0], plain[0, j])
-                plain[1, 0], plain[2, 0] = min(plain[1, 0], plain[1, j]), min(plain[2, 0], plain[2, j])
-            largest, most, least = signed[0], plain[0, 0], plain[1, 0]
+                largest = max(largest, np.int32(pattern))
+                most = max(most, pattern)
+                least = min(least, pattern)
+                # zero becomes the largest of all
+                closest = min(closest, np.uint32((pattern & np.uint32(0x7FFFFFFF)) - np.uint32(1)))
             low[row, chunk] = most if most >= np.uint32(0x80000000) else least
             high[row, chunk] = np.uint32(largest) if largest >= 0 else least
-            magnitude = max(np.uint32(max(largest, 0)), np.uint32(most & np.uint32(0x7FFFFFFF)))
-            span[0], span[1] = min(span[0], plain[2, 0]), max(span[1], magnitude)
+            magnitude = max(np.uint32(largest if largest > 0 else 0), np.uint32(most & np.uint32(0x7FFFFFFF)))
+            span[0], span[1] = min(span[0], closest), max(span[1], magnitude)
 
 
 @compiled("float32[:,:] float32[:,:] float32 int64 int64[:] float32[:]! int64[:]! int64[:]! int64[:]!")
@@ -89,7 +76,6 @@ class RowEnds:
     def __init__(self) -> None:
         self._kept = {1: _slots(-np.inf), -1: _slots(np.inf)}  # by sign: largest, smallest
         self._span = np.array([0xFFFFFFFF, 0], np.uint32)
-        self._scratch = np.zeros(LANES, np.int32), np.zeros((3, LANES), np.uint32)
 
     def of(
         self, rows: np.ndarray, samples: np.ndarray | None, first_place: int = 0
@@ -101,13 +87,13 @@ class RowEnds:
         """
         low, high = np.empty((2, rows.shape[0], -(-rows.shape[1] // CHUNK)), np.float32)
         span = np.array([0xFFFFFFFF, 0], np.uint32)
-        _ends(rows, low, high, span, self._scratch)
+        _ends(rows, low, high, span)
         self._span[0], self._span[1] = min(self._span[0], span[0]), max(self._span[1], span[1])
         all_finite = bool(span[1] < INFINITE)
         if not all_finite:
             finite = np.isfinite(rows)
-            _ends(np.where(finite, rows, np.float32(np.inf)), low, high.copy(), span, self._scratch)
-            _ends(np.where(finite, rows, np.float32(-np.inf)), low.copy(), high, span, self._scratch)
+            _ends(np.where(finite, rows, np.float32(np.inf)), low, high.copy(), span)
+            _ends(np.where(finite, rows, np.float32(-np.inf)), low.copy(), high, span)
         if samples is not None:
             for sign, ends in ((1, high), (-1, low)):
                 keep_extremes(rows, ends, sign, first_place, samples, *self._kept[sign])
@@ -131,8 +117,8 @@ def _slots(nothing: float) -> tuple[np.ndarray, ...]:
     return np.full(MOST, nothing, np.float32), np.zeros(MOST, np.int64), np.zeros(MOST, np.int64), np.zeros(1, np.int64)
 
 
-def _ends(rows: np.ndarray, low: np.ndarray, high: np.ndarray, span: np.ndarray, scratch: tuple[Any, ...]) -> None:
-    chunk_ends(*(array.view(np.uint32) for array in (rows, low, high)), span, *scratch)
+def _ends(rows: np.ndarray, low: np.ndarray, high: np.ndarray, span: np.ndarray) -> None:
+    chunk_ends(*(array.view(np.uint32) for array in (rows, low, high)), span)
 
 
 def blocks_of(rows: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -171,7 +171,7 @@ def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any
         | {"anchor": "y", "ticklen": strips.ruler + 3}
         | {"title": {"text": "" if curved else plain(strips.quantity), "standoff": 6, "font": {"size": 11}}},
         "xaxis2": horizontal
-        | {"anchor": "y3", "matches": "x", "ticklen": 3, "visible": curved}
+        | {"anchor": "free", "position": 0, "matches": "x", "ticklen": 3, "visible": curved}
         | {"title": {"text": plain(strips.quantity), "standoff": 6, "font": {"size": 11}}},
         "yaxis": vertical | {"domain": list(COUNTS_STRIP if curved else (0.0, 1.0))} | counts,
         "yaxis2": vertical

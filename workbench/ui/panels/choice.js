@@ -72,7 +72,7 @@ function render({ model, el, signal }) {
       lines.clear();
       box.replaceChildren(...v.groups.flatMap((g) => [h("h4", { class: "wb-menu-heading", text: g.title }), ...g.options.map((o) => {
         const figure = h("span", { class: "wb-menu-figure" });
-        const line = h("button", { class: "wb-menu-line", type: "button", role: "menuitemradio", data: { method: o.value }, onclick: () => { menu.hide(true); model.send({ kind: "method", value: o.value }); } },
+        const line = h("button", { class: "wb-menu-line", type: "button", role: "radio", data: { method: o.value }, onclick: () => { menu.hide(true); model.send({ kind: "method", value: o.value }); } },
           h("span", { class: "wb-menu-title", text: o.title }), figure);
         lines.set(o.value, { line, figure });
         return line;

@@ -11,6 +11,7 @@ from workbench.ui.books import can_prune, source_of, sparsity_of
 from workbench.ui.coded import worth_coding
 from workbench.ui.panel import Panel, script
 from workbench.ui.sampled import needs_samples
+from workbench.ui.scopes import PICKED
 from workbench.ui.state import State, TensorDetails
 from workbench.ui.words import (
     DYNAMIC,
@@ -36,7 +37,7 @@ class ChoicePanel(Panel):
     """Each of FP32, FP16, BF16 and INT8 always shows its bits and its SQNR on this tensor."""
 
     _esm = script("popup.js", "choice.js")
-    parts = ("recipe", "selected", "layer", "details", "errors", "calibration", "coded_bits", "catalogues")
+    parts = ("recipe", "selected", "layer", "details", "errors", "calibration", "coded_bits", "catalogues", "picked")
 
     def look(self, state: State) -> dict[str, Any]:
         name = state.selected
@@ -56,7 +57,7 @@ class ChoicePanel(Panel):
             "segments": [self._format(state, FORMATS[each], present) for each in ALWAYS_SHOWN],
             "other": other,
             "n_more": len(FORMATS) - len(ALWAYS_SHOWN),
-            "scopes": _scopes(kind, "" if layer is None else layer.op_type),
+            "scopes": _scopes(kind, "" if layer is None else layer.op_type, len(state.picked)),
             "scheme": _scheme(choice),
             "grouping": self._grouping(choice, name in weights),
             "method": self._method(state, choice),
@@ -198,12 +199,12 @@ class ChoicePanel(Panel):
 
     def on_format(self, content: Any) -> None:
         study, name, format = self.study, self.study.state.selected, str(content["format"])
-        scope, same_kind = str(content["scope"]), bool(content.get("same_kind"))
+        scope, same_kind = study.scope(str(content["scope"])), bool(content.get("same_kind"))
         if scope == "tensor":
             study.set_format(name, format)
             return
         title = FORMATS[format].title
-        study.in_background(f"choosing {title}", lambda: study.set_format(name, format, scope, same_kind=same_kind))  # type: ignore[arg-type]
+        study.in_background(f"choosing {title}", lambda: study.set_format(name, format, scope, same_kind=same_kind))
 
     def on_scheme(self, content: Any) -> None:
         self.study.set_symmetric(self.study.state.selected, content["value"] == "symmetric")
@@ -244,8 +245,10 @@ def _details(state: State) -> TensorDetails | None:
     return details if same else None
 
 
-def _scopes(kind: str, op_type: str) -> list[dict[str, str]]:
+def _scopes(kind: str, op_type: str, n_picked: int) -> list[dict[str, str]]:
     scopes = [("tensor", "this tensor"), ("layer", "this layer")]
+    if n_picked > 1:
+        scopes += [(PICKED, f"the {n_picked:,} picked layers"), (f"{PICKED}=", f"{kind} of the {n_picked:,} picked")]
     if op_type:
         scopes += [("operator", f"all {op_type} layers"), ("operator=", f"{kind} of all {op_type}")]
     scopes += [("network", "the whole network"), ("network=", f"all {kind}")]

@@ -38,6 +38,9 @@ function percent(share, digits = 1) {
   return share === null || share === undefined ? "–" : (100 * share).toFixed(digits);
 }
 
+// A tensor's name where there is little room: exporters end them all alike.
+const tailOf = (name) => name.replace(/_output_0$/, "");
+
 // Keys pressed in this element are its own: JupyterLab looks for this attribute before it takes a shortcut.
 function ownKeys(element) {
   const mark = (each) => each.setAttribute("data-lm-suppress-shortcuts", "true");
@@ -55,6 +58,35 @@ function rootOf(el, className, label) {
 }
 
 const appOf = (element) => element.closest(".workbench-app");
+
+// Left and right go from tab to tab, as in any list of tabs; the tab is opened as by a click.
+function arrowKeys(list) {
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const at = [...list.children].indexOf(event.target);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = list.children[(at + step + list.children.length) % list.children.length];
+    next.focus();
+    next.click();
+  });
+}
+
+// Call found(app) once the panel stands in its app, which is a moment after it is drawn.
+function inApp(root, signal, found) {
+  const app = appOf(root);
+  if (app) found(app);
+  else if (!signal?.aborted) requestAnimationFrame(() => inApp(root, signal, found));
+}
+
+// Hear an event that another panel sends to the app.
+function hearApp(root, signal, event, callback) {
+  inApp(root, signal, (app) => {
+    app.addEventListener(event, callback);
+    signal?.addEventListener("abort", () => app.removeEventListener(event, callback));
+  });
+}
 
 // A message that is answered moves the panel's comm off the queue behind running cells.
 function sayHello(model, signal) {

@@ -9,45 +9,19 @@ function render({ model, el, signal }) {
   const result = h("div", { class: "wb-result", role: "status" });
   const go = h("button", { class: "wb-button wb-primary", type: "button", text: "Export" });
   const close = h("button", { class: "wb-button", type: "button", text: "Close" });
-  const dialog = h("div", { class: "wb-dialog", role: "dialog", "aria-label": "Export", "aria-modal": "true", hidden: true },
+  let edited = false;
+  const { show } = dialogOf(root, "wb-dialog", "Export", [
     h("h3", { class: "wb-dialog-title", text: "Export" }),
     h("label", { class: "wb-field" }, h("span", { class: "wb-field-name", text: "Target" }), target),
     h("label", { class: "wb-field" }, h("span", { class: "wb-field-name", text: "File" }), path),
     h("p", { class: "wb-muted wb-dialog-note", text: "The recipe is saved beside it as .recipe.json; Recipe.load and export give the same file again." }),
-    refusals, remedy, result, h("div", { class: "wb-dialog-buttons" }, close, go));
-  const veil = h("div", { class: "wb-veil", hidden: true });
-  root.append(veil, dialog);
-  let edited = false;
-  let before = null;
-
-  function show(open) {
-    if (dialog.hidden !== open) return;
-    dialog.hidden = veil.hidden = !open;
-    model.send({ kind: "open", open });
-    if (open) { before = document.activeElement; result.hidden = true; target.focus(); } else before?.focus?.();
-  }
-  const opened = () => show(true);
-  let app = null;
-  const attach = () => {
-    app = appOf(root);
-    if (app) app.addEventListener("workbench-export", opened);
-    else if (!signal?.aborted) requestAnimationFrame(attach);
-  };
-  attach();
-  signal?.addEventListener("abort", () => app?.removeEventListener("workbench-export", opened));
-  close.addEventListener("click", () => show(false));
-  veil.addEventListener("pointerdown", () => show(false));
-  dialog.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if (event.key === "Escape") show(false);
-    if (event.key === "Enter" && event.target === path && !go.disabled) go.click();
-    if (event.key === "Tab") {
-      const all = [...dialog.querySelectorAll("select, input, button")].filter((e) => !e.disabled && e.offsetParent);
-      const [first, last] = [all[0], all[all.length - 1]];
-      if (event.shiftKey && document.activeElement === first) { event.preventDefault(); last.focus(); }
-      else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
-    }
+    refusals, remedy, result, h("div", { class: "wb-dialog-buttons" }, close, go)], {
+    event: "workbench-export", signal, first: () => target,
+    opened() { result.hidden = true; model.send({ kind: "open", open: true }); },
+    closed: () => model.send({ kind: "open", open: false }),
   });
+  close.addEventListener("click", () => show(false));
+  path.addEventListener("keydown", (event) => { if (event.key === "Enter" && !go.disabled) go.click(); });
   target.addEventListener("change", () => { edited = false; result.hidden = true; model.send({ kind: "target", target: target.value }); });
   path.addEventListener("input", () => { edited = true; });
   remedy.addEventListener("click", () => model.send({ kind: "all_fp16" }));

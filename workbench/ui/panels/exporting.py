@@ -15,7 +15,7 @@ SHOWN = 4  # refusals that are spelled out
 class ExportPanel(Panel):
     """A dialog; nothing is worked out while it is closed."""
 
-    _esm = script("exporting.js")
+    _esm = script("dialog.js", "exporting.js")
     parts = ("recipe", "exported", "history")
 
     def __init__(self, study: Study) -> None:

@@ -2,10 +2,9 @@
 
 function render({ model, el, signal }) {
   const root = rootOf(el, "wb-formats-room", "all formats");
-  let app = null;
-  const anchor = () => app?.querySelector(".wb-more") || root;
+  const anchor = () => appOf(root)?.querySelector(".wb-more") || root;
   const scope = () => {
-    const chosen = app?.querySelector(".wb-scope")?.value || "tensor";
+    const chosen = appOf(root)?.querySelector(".wb-scope")?.value || "tensor";
     return { scope: chosen.replace("=", ""), same_kind: chosen.endsWith("=") };
   };
   const rowsOf = () => {
@@ -16,7 +15,7 @@ function render({ model, el, signal }) {
 
   // the menu
   const search = h("input", { class: "wb-input", type: "text", placeholder: "Search, or fp8, 4 bit, log …", "aria-label": "search formats" });
-  const list = h("div", { class: "wb-menu-list" });
+  const list = h("div", { class: "wb-menu-list", role: "radiogroup", "aria-label": "formats" });
   const shown = new Map();
   const menu = popupOf(anchor, "wb-format-menu", "all formats", {
     width: 490,
@@ -32,7 +31,7 @@ function render({ model, el, signal }) {
 
   function line(row) {
     const dB = h("span", { class: "wb-menu-figure" });
-    const button = h("button", { class: "wb-menu-line", type: "button", role: "menuitemradio", data: { format: row.name }, onclick: () => choose(row.name) },
+    const button = h("button", { class: "wb-menu-line", type: "button", role: "radio", data: { format: row.name }, onclick: () => choose(row.name) },
       h("span", { class: "wb-menu-title", text: row.title }), h("span", { class: "wb-menu-bits", text: /\d bit$/.test(row.title) ? "" : `${+row.bits.toFixed(2)} bit` }), dB);
     shown.set(row.name, { button, dB, unit: " dB" });
     return button;
@@ -41,7 +40,7 @@ function render({ model, el, signal }) {
   function chips(series, byName) {
     return h("div", { class: "wb-series" }, h("span", { class: "wb-series-title", text: series.title }), h("div", { class: "wb-chips" }, ...series.members.map(({ name, width }) => {
       const dB = h("span");
-      const button = h("button", { class: "wb-width", type: "button", role: "menuitemradio", "aria-label": byName.get(name).title, data: { format: name }, onclick: () => choose(name) }, h("b", { text: String(width) }), dB);
+      const button = h("button", { class: "wb-width", type: "button", role: "radio", "aria-label": byName.get(name).title, data: { format: name }, onclick: () => choose(name) }, h("b", { text: String(width) }), dB);
       shown.set(name, { button, dB, unit: "" });
       return button;
     })));
@@ -92,27 +91,16 @@ function render({ model, el, signal }) {
   // the comparison
   const table = comparisonTable((name) => { show(false); model.send({ kind: "adopt", format: name }); });
   const about = h("span", { class: "wb-muted" });
-  const copy = h("button", { class: "wb-button", type: "button", text: "Copy as Markdown", title: "the table as it is sorted now" });
+  const copy = copyButton("Copy as Markdown", "the table as it is sorted now", () => table.markdown());
+  const copyCsv = copyButton("Copy as CSV", "the table as it is sorted now", () => table.csv());
   const close = h("button", { class: "wb-button", type: "button", text: "Close" });
-  const dialog = h("div", { class: "wb-comparison-dialog", role: "dialog", "aria-label": "Comparison of all formats", "aria-modal": "true", hidden: true },
-    h("div", { class: "wb-comparison-head" }, h("h3", { class: "wb-dialog-title", text: "All formats on this tensor" }), about, copy, close),
-    h("div", { class: "wb-comparison-body" }, table.element));
-  const veil = h("div", { class: "wb-veil", hidden: true });
-  root.append(veil, dialog);
-  let before = null;
-
-  function show(open) {
-    if (dialog.hidden !== open) return;
-    dialog.hidden = veil.hidden = !open;
-    model.send({ kind: "look", what: "comparison", open });
-    if (open) { before = document.activeElement; put(copy, "Copy as Markdown"); fit(); compare(); close.focus({ preventScroll: true }); } else before?.focus?.({ preventScroll: true });
-  }
-  function fit() { // into what is in sight: a window may be lower than the app
-    const [a, seen] = [app.getBoundingClientRect(), visiblePart(app)];
-    if (seen.bottom - seen.top < 240) return;
-    dialog.style.top = `${seen.top - a.top + 10}px`;
-    dialog.style.height = `${seen.bottom - seen.top - 22}px`;
-  }
+  const { element: dialog, show, isOpen } = dialogOf(root, "wb-comparison-dialog", "Comparison of all formats", [
+    h("div", { class: "wb-comparison-head" }, h("h3", { class: "wb-dialog-title", text: "All formats on this tensor" }), about, copy, copyCsv, close),
+    h("div", { class: "wb-comparison-body" }, table.element)], {
+    event: "workbench-compare", signal, first: () => close,
+    opened(over) { model.send({ kind: "look", what: "comparison", open: true }); fitDialog(dialog, over); compare(); },
+    closed: () => model.send({ kind: "look", what: "comparison", open: false }),
+  });
   function compare() {
     const v = model.get("view");
     const rows = rowsOf();
@@ -121,45 +109,19 @@ function render({ model, el, signal }) {
     about.title = v.tensor;
     table.show(rows, v.format);
   }
-  copy.addEventListener("click", async () => {
-    try { await navigator.clipboard.writeText(table.markdown()); put(copy, "Copied"); } catch { put(copy, "No access to the clipboard"); }
-  });
   close.addEventListener("click", () => show(false));
-  veil.addEventListener("pointerdown", () => show(false));
   dialog.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if (event.key === "Escape") show(false);
-    const rows = [...dialog.querySelectorAll(".wb-adopt")];
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
-      event.preventDefault();
-      const at = rows.indexOf(document.activeElement);
-      rows[Math.max(0, Math.min(rows.length - 1, at + step))]?.focus();
-    }
-    if (event.key === "Tab") {
-      const all = [copy, close, ...dialog.querySelectorAll(".wb-sort"), ...rows];
-      const [first, last] = [all[0], all[all.length - 1]];
-      if (event.shiftKey && document.activeElement === first) { event.preventDefault(); last.focus(); }
-      else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
-    }
+    if (!step) return;
+    event.preventDefault();
+    const rows = [...dialog.querySelectorAll(".wb-adopt")];
+    rows[Math.max(0, Math.min(rows.length - 1, rows.indexOf(document.activeElement) + step))]?.focus();
   });
 
-  const toggle = () => (menu.isOpen() ? menu.hide(true) : menu.show());
-  const openComparison = () => show(true);
-  const attach = () => {
-    app = appOf(root);
-    if (!app) { if (!signal?.aborted) requestAnimationFrame(attach); return; }
-    app.addEventListener("workbench-formats", toggle);
-    app.addEventListener("workbench-compare", openComparison);
-  };
-  attach();
-  signal?.addEventListener("abort", () => {
-    app?.removeEventListener("workbench-formats", toggle);
-    app?.removeEventListener("workbench-compare", openComparison);
-    menu.hide(false);
-  });
-  listen(model, "change:view", () => { if (menu.isOpen()) figures(); if (!dialog.hidden) compare(); }, signal);
-  listen(model, "change:catalogue", () => { if (menu.isOpen()) fill(); if (!dialog.hidden) compare(); }, signal);
+  hearApp(root, signal, "workbench-formats", () => (menu.isOpen() ? menu.hide(true) : menu.show()));
+  signal?.addEventListener("abort", () => menu.hide(false));
+  listen(model, "change:view", () => { if (menu.isOpen()) figures(); if (isOpen()) compare(); }, signal);
+  listen(model, "change:catalogue", () => { if (menu.isOpen()) fill(); if (isOpen()) compare(); }, signal);
   sayHello(model, signal);
 }
 

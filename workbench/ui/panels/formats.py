@@ -23,7 +23,7 @@ class FormatsPanel(Panel):
     catalogue: what there is to choose, sent anew only where something was registered. view: what it does to the tensor.
     """
 
-    _esm = script("popup.js", "table.js", "formats.js")
+    _esm = script("popup.js", "dialog.js", "copying.js", "table.js", "formats.js")
     parts = ("recipe", "selected", "formats", "errors", "catalogues", "asked")
     catalogue = traitlets.Dict().tag(sync=True)
 
@@ -38,7 +38,7 @@ class FormatsPanel(Panel):
             "format": "fp32" if choice is None else choice.format,
             "rows": {},
             "done": False,
-            "asked": bool(state.asked & {"formats", "comparison"}),
+            "asked": bool(state.asked.keys() & {"formats", "comparison"}),
         }
         table = state.formats
         if table is not None and view["asked"]:
@@ -67,7 +67,7 @@ class FormatsPanel(Panel):
 
     def _choose(self, content: Any, what: str, verb: str, member: str) -> None:
         study, name = self.study, self.study.state.selected
-        scope, same_kind = str(content.get("scope") or "tensor"), bool(content.get("same_kind"))
+        scope, same_kind = study.scope(str(content.get("scope") or "tensor")), bool(content.get("same_kind"))
         study.in_background(what, lambda: getattr(study, verb)(name, member, scope, same_kind=same_kind))
 
 

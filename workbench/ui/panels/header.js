@@ -14,27 +14,35 @@ function figure(parent, label, short, metric, meaning) {
 function render({ model, el, signal }) {
   const root = rootOf(el, "wb-header", "model and output");
   const name = h("h2", { class: "wb-model-name" });
-  const facts = h("div", { class: "wb-facts", role: "status" });
+  const facts = h("button", { class: "wb-facts", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
   root.append(h("div", { class: "wb-title" }, name, facts));
   const figures = h("div", { class: "wb-figures" });
   root.append(figures);
   const size = figure(figures, "size", "", null, SIZE);
   const sqnr = figure(figures, "output SQNR", "SQNR", "output_sqnr_db",
     "signal to quantization noise at the network's output: 10 log₁₀(Σ f² / Σ (f − q)²) over all samples");
+  const predicted = h("b", { class: "wb-figure-value", data: { metric: "output_sqnr_db_predicted", value: "" }, text: "–" });
+  const slot = h("span", { class: "wb-figure-slot" });
+  sqnr.value.replaceWith(slot);
+  slot.append(sqnr.value, predicted, h("span", { class: "wb-figure-predicted", text: "predicted", title: "read from the output curve of the selected tensor; the measured figure follows" }));
   const agreement = figure(figures, "same answer", "same", "output_agreement", "share of samples whose largest output is the float network's");
   const accuracy = figure(figures, "accuracy", "right", "output_accuracy", "share of samples with the right answer, as chosen and in float");
-  accuracy.box.classList.add("wb-figure-long");
+  for (const { box } of [size, accuracy]) box.classList.add("wb-figure-long");
   const help = h("button", { class: "wb-button", type: "button", text: "?", title: "a tour of the app in four steps", "aria-label": "tour of the app" });
   const undo = h("button", { class: "wb-button", type: "button", text: "↶", title: "undo the last change", "aria-label": "undo" });
   const redo = h("button", { class: "wb-button", type: "button", text: "↷", title: "redo what was undone", "aria-label": "redo" });
+  const versions = h("button", { class: "wb-button", type: "button", "aria-label": "Versions", title: "snapshots, what differs between them, and the work as a script" },
+    h("span", { class: "wb-long", text: "Versions" }), h("span", { class: "wb-short", text: "⧉" }));
   const exporting = h("button", { class: "wb-button wb-primary", type: "button", text: "Export…", title: "write a file for a target and check it" });
   const bar = h("div", { class: "wb-progress", "aria-hidden": "true" }, h("i"));
-  root.append(h("div", { class: "wb-buttons" }, help, undo, redo, exporting), bar);
+  root.append(h("div", { class: "wb-buttons" }, help, undo, redo, versions, exporting), bar);
 
   undo.addEventListener("click", () => model.send({ kind: "undo" }));
   redo.addEventListener("click", () => model.send({ kind: "redo" }));
   const announce = (event) => () => appOf(root)?.dispatchEvent(new CustomEvent(event));
   exporting.addEventListener("click", announce("workbench-export"));
+  versions.addEventListener("click", announce("workbench-versions"));
+  facts.addEventListener("click", announce("workbench-work"));
   help.addEventListener("click", announce("workbench-tour"));
 
   // What went wrong stands at the bottom until it is waved away; the notes keep it.
@@ -52,6 +60,28 @@ function render({ model, el, signal }) {
   };
   signal?.addEventListener("abort", () => box?.remove());
 
+  // What a drag makes of the output, read from the tensor's output curve: from the first move until it is measured.
+  let expected = null;
+  let before = 0; // changes that were made when the handle was moved last
+  const paintExpected = () => {
+    const text = expected === null ? "" : String(expected);
+    if (predicted.dataset.value === text) return;
+    predicted.dataset.value = text;
+    put(predicted, expected === null ? "–" : `≈\u2009${decibels(expected)}`);
+    slot.classList.toggle("wb-expecting", expected !== null);
+  };
+  const measuredNow = () => {
+    const v = model.get("view");
+    if (v.measured && v.changes !== before) expected = null;
+    paintExpected();
+  };
+  hearApp(root, signal, "workbench-live", ({ detail }) => {
+    const v = model.get("view");
+    if (detail.live) [expected, before] = [detail.output_sqnr_db_predicted ?? null, v.changes];
+    else if (v.measured && v.changes === before) expected = null; // the handle went back to where it was
+    paintExpected();
+  });
+
   const kilobytes = (x) => x.toLocaleString("en-US", { maximumFractionDigits: x < 100 ? 1 : 0, minimumFractionDigits: x < 100 ? 1 : 0 });
   const paint = () => {
     const v = model.get("view");
@@ -61,7 +91,7 @@ function render({ model, el, signal }) {
     const about = `${v.n_layers.toLocaleString("en-US")} layers · ${v.parameters} parameters`;
     const doing = v.progress_words || `${v.activity}${share === null ? "…" : ` ${Math.round(100 * share)} %`}`;
     put(facts, v.activity ? doing : about);
-    facts.title = v.activity ? `${doing}\n${about}` : about;
+    facts.title = `${v.activity ? `${doing}\n${about}` : about}\nclick: everything that runs in the background`;
     put(size.value, `${kilobytes(v.float_kb)} → ${kilobytes(v.chosen_kb)} KB`);
     put(size.extra, v.coded_kb === null ? "" : `(${kilobytes(v.coded_kb)} coded)`);
     size.box.title = v.coded_kb === null ? SIZE : `${SIZE}; ${kilobytes(v.coded_kb)} KB with codebooks and pruned weights entropy-coded`;
@@ -86,6 +116,7 @@ function render({ model, el, signal }) {
     bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
   };
   listen(model, "change:view", paint, signal);
+  listen(model, "change:view", measuredNow, signal);
   paint();
   sayHello(model, signal);
 }

@@ -8,6 +8,8 @@ from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.words import parameters, plain
 
+ENOUGH = 64  # samples: a figure measured on so many is worth more than a prediction
+
 
 class HeaderPanel(Panel):
     """One line above everything; also brings the style sheet of the app."""
@@ -29,6 +31,7 @@ class HeaderPanel(Panel):
 
     def __init__(self, study: Study) -> None:
         self._sizes: tuple[object, object, tuple[int, int, int]] | None = None
+        self._recipe, self._changes = study.state.recipe, 0
         super().__init__(study)
 
     def look(self, state: State) -> dict[str, Any]:
@@ -37,7 +40,11 @@ class HeaderPanel(Panel):
         if known is None or known[0] is not state.recipe or known[1] is not state.coded_bits:
             self._sizes = known = (state.recipe, state.coded_bits, size_bytes(model, state.recipe, state.coded_bits))
         float_size, chosen_size, coded_size = known[2]
+        if state.recipe is not self._recipe:
+            self._recipe, self._changes = state.recipe, self._changes + 1
         view: dict[str, Any] = {
+            "changes": self._changes,
+            "measured": _is_measured(state),
             "model": model.name,
             "n_layers": len(model.layers),
             "parameters": parameters(model.n_parameters),
@@ -72,3 +79,11 @@ class HeaderPanel(Panel):
 
     def on_redo(self, _content: Any) -> None:
         self.study.redo()
+
+
+def _is_measured(state: State) -> bool:
+    """Whether the network's figures are of the present choices, on enough samples to be better than a prediction."""
+    measured = state.measured
+    if measured is None or measured.recipe is not state.recipe:
+        return False
+    return measured.complete or measured.comparison.n_samples >= ENOUGH

@@ -29,9 +29,9 @@ function render({ model, el, signal }) {
   const count = h("span", { class: "wb-muted" });
   const search = h("input", { class: "wb-input", type: "search", placeholder: "Search, or op:Conv sqnr<30", "aria-label": "search layers", spellcheck: "false" });
   const columns = [["layer", 0, "layer"], ["weight", 2, "w"], ["activ.", 3, "act"], ["SQNR dB", 4, "dB"]];
-  const head = h("div", { class: "wb-row wb-row-head", role: "row" });
+  const head = h("div", { class: "wb-row wb-row-head", role: "group", "aria-label": "sort layers" });
   const body = h("div", { class: "wb-list-body", role: "rowgroup" });
-  const list = h("div", { class: "wb-list", role: "grid", tabindex: "0", "aria-label": "layers" }, body);
+  const list = h("div", { class: "wb-list", role: "grid", tabindex: "0", "aria-label": "layers", "aria-multiselectable": "true" }, body);
   const empty = h("p", { class: "wb-empty", hidden: true });
   root.append(h("div", { class: "wb-room-head" }, h("h3", { class: "wb-heading", text: "Layers" }), count), search, head, list, empty);
 
@@ -45,6 +45,11 @@ function render({ model, el, signal }) {
   let wanted = null; // the row that was asked for, until Python shows it
   const id = `wb-list-${Math.random().toString(36).slice(2, 8)}`;
 
+  let picked = new Set(); // layers that one choice can be applied to
+  let pickedAt = -Infinity; // when that was said here: an answer to something earlier does not change it
+  let anchor = null; // where a range of them begins
+  let end = null; // and where it ended last
+
   const selected = () => wanted ?? model.get("view").selected;
   const total = () => model.get("view").total;
   const askRest = () => {
@@ -54,7 +59,7 @@ function render({ model, el, signal }) {
     const mark = h("span");
     const button = h("button", { class: "wb-sort", type: "button", title: `sort by ${title}` },
       h("span", { class: "wb-long", text: title }), h("span", { class: "wb-short", text: short }), mark);
-    const cell = h("span", { class: `wb-cell wb-cell-${column}`, role: "columnheader" }, button);
+    const cell = h("span", { class: `wb-cell wb-cell-${column}` }, button);
     button.addEventListener("click", () => {
       if (order.column !== column) order = { column, down: false };
       else order = order.down ? { column: -1, down: false } : { column, down: true };
@@ -62,7 +67,7 @@ function render({ model, el, signal }) {
       arrange();
     });
     head.append(cell);
-    return { cell, column, mark };
+    return { button, title, column, mark };
   });
 
   function arrange() {
@@ -77,16 +82,36 @@ function render({ model, el, signal }) {
         return (x < y ? -1 : x > y ? 1 : 0) * sign || a - b;
       });
     }
-    for (const { cell, column: c, mark } of headers) {
-      attr(cell, "aria-sort", c === column ? (down ? "descending" : "ascending") : null);
+    for (const { button, title, column: c, mark } of headers) {
+      attr(button, "aria-label", `sort by ${title}${c === column ? (down ? ", descending now" : ", ascending now") : ""}`);
       put(mark, c === column ? (down ? "▾" : "▴") : "");
     }
-    put(count, shown.length === total() ? "" : `${shown.length.toLocaleString("en-US")} of ${total().toLocaleString("en-US")}`);
+    paintCount();
     attr(list, "aria-rowcount", shown.length);
     body.style.height = `${shown.length * ROW}px`;
     empty.hidden = shown.length > 0;
     list.hidden = shown.length === 0;
     put(empty, total() === 0 ? "This network has no layer with weights." : `No layer matches “${search.value}”.`);
+    paintRows();
+  }
+
+  function paintCount() {
+    const many = (n) => n.toLocaleString("en-US");
+    const listed = shown.length === total() ? "" : `${many(shown.length)} of ${many(total())}`;
+    put(count, picked.size > 1 ? `${many(picked.size)} picked${listed ? ` · ${listed}` : ""}` : listed);
+  }
+
+  // Of all that is listed between two rows, both included; those picked before stay where `more`.
+  function pickRange(from, to, more) {
+    const [a, b] = [shown.indexOf(from), shown.indexOf(to)].sort((x, y) => x - y);
+    pick([...(more ? picked : []), ...shown.slice(Math.max(0, a), b + 1)]);
+  }
+
+  function pick(indices) {
+    picked = new Set(indices);
+    pickedAt = performance.now();
+    model.send({ kind: "pick", indices: [...picked] });
+    paintCount();
     paintRows();
   }
 
@@ -99,8 +124,8 @@ function render({ model, el, signal }) {
       const i = shown[at];
       const [name, op, weight, activation, sqnr, low] = rows[i];
       const line = h("div", {
-        class: i === present ? "wb-row wb-selected" : "wb-row", role: "row", id: `${id}-${i}`,
-        "aria-selected": i === present ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
+        class: `wb-row${i === present ? " wb-selected" : ""}${picked.has(i) ? " wb-picked" : ""}`, role: "row", id: `${id}-${i}`,
+        "aria-selected": i === present || picked.has(i) ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
       },
         h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})` }, h("bdi", { dir: "ltr", text: name })),
         h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`) : null),
@@ -144,17 +169,39 @@ function render({ model, el, signal }) {
 
   list.addEventListener("pointerdown", (event) => {
     const line = event.target.closest("[data-index]");
-    if (line && event.button === 0) select(+line.dataset.index);
+    if (!line || event.button !== 0) return;
+    const i = +line.dataset.index;
+    end = i;
+    if (event.shiftKey) return pickRange(anchor ?? selected(), i, event.ctrlKey || event.metaKey);
+    if (event.ctrlKey || event.metaKey) {
+      const others = picked.size ? [...picked] : [selected()];
+      anchor = i;
+      return pick(others.includes(i) ? others.filter((each) => each !== i) : [...others, i]);
+    }
+    if (picked.size) pick([]);
+    anchor = i;
+    select(i);
   });
   list.addEventListener("keydown", (event) => {
-    const at = shown.indexOf(selected());
+    const at = shown.indexOf((event.shiftKey ? end : null) ?? selected());
     const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
     const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
+    const ours = () => { event.preventDefault(); event.stopPropagation(); };
+    if (event.key === "a" && (event.ctrlKey || event.metaKey)) { ours(); askRest(); return pick(shown); }
+    if (event.key === "Escape" && picked.size) { ours(); return pick([]); }
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    event.stopPropagation();
+    ours();
     if (event.key === "End" || event.key === "PageDown") askRest();
-    select(shown[Math.min(shown.length - 1, Math.max(0, moves[event.key]))]);
+    const next = shown[Math.min(shown.length - 1, Math.max(0, moves[event.key]))];
+    end = next;
+    if (event.shiftKey) {
+      anchor ??= selected();
+      pickRange(anchor, next, false);
+      return reveal(next);
+    }
+    anchor = null;
+    if (picked.size) pick([]);
+    select(next);
   });
   list.addEventListener("scroll", () => { askRest(); paintRows(); }, { passive: true });
   search.addEventListener("input", () => { askRest(); list.scrollTop = 0; arrange(); });
@@ -166,7 +213,9 @@ function render({ model, el, signal }) {
 
   listen(model, "change:rows", () => { rows.splice(0, model.get("rows").length, ...model.get("rows")); arrange(); }, signal);
   listen(model, "change:view", () => {
-    if (model.get("view").selected === wanted) wanted = null;
+    const v = model.get("view");
+    if (v.selected === wanted) wanted = null;
+    if (performance.now() - pickedAt > UNANSWERED) { picked = new Set(v.picked); paintCount(); }
     paintRows();
     reveal(selected());
   }, signal);

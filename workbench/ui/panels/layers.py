@@ -10,9 +10,9 @@ from workbench.ui.scopes import quantizable
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.words import plain
+from workbench.workflow.comparison import LOW_COSINE
 
 AT_ONCE = 200  # rows that are sent with the widget; the rest follows when the list is scrolled, searched or sorted
-LOW_COSINE = 0.98  # the field's rule: below, a layer deserves a look
 
 
 class LayersPanel(Panel):
@@ -22,7 +22,7 @@ class LayersPanel(Panel):
     """
 
     _esm = script("layers.js")
-    parts = ("recipe", "errors", "layer", "calibration")
+    parts = ("recipe", "errors", "layer", "calibration", "picked")
     rows: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 
     def __init__(self, study: Study) -> None:
@@ -34,7 +34,8 @@ class LayersPanel(Panel):
         super().__init__(study, rows=self._rows[:AT_ONCE])
 
     def look(self, state: State) -> dict[str, Any]:
-        return {"total": len(self._places), "selected": self._places.get(state.layer, -1)}
+        picked = [self._places[name] for name in state.picked]
+        return {"total": len(self._places), "selected": self._places.get(state.layer, -1), "picked": picked}
 
     def moved(self, state: State) -> None:
         rows = self._all_rows(state, self.study.model.layers)
@@ -54,6 +55,10 @@ class LayersPanel(Panel):
 
     def on_select(self, content: Any) -> None:
         self.study.select(self.study.model.layers[int(content["index"])].name)
+
+    def on_pick(self, content: Any) -> None:
+        layers = self.study.model.layers
+        self.study.pick(layers[int(index)].name for index in content["indices"])
 
     def _all_rows(self, state: State, layers: tuple[Layer, ...]) -> list[list[Any]]:
         return [self._row(state, layer, tensors) for layer, tensors in zip(layers, self._tensors, strict=True)]

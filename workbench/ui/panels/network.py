@@ -1,72 +1,183 @@
-"""`NetworkPanel`: what the choices do to the network's output, and where along its depth the error grows."""
+"""`NetworkPanel`: what the choices do to the network's output."""
 
 import math
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import traitlets
+from workbench.ui.panel import Panel, script, styles
+from workbench.ui.state import State
+from workbench.ui.words import decibels, plain
+from workbench.workflow.comparison import TOP, Comparison, OutputError
 
-from workbench.ui.panel import Panel, script
-from workbench.ui.state import Measured, State
-from workbench.ui.study import Study
-from workbench.ui.words import plain
+SAME = "share of samples whose largest output is the float network's"
+DASH, MINUS, TO = "–", "−", "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. text, spread (its uncertainty), unit: as shown. value: raw, for `data-value`; metric: its name."""
+
+    name: str
+    text: str = DASH
+    spread: str = ""
+    unit: str = ""
+    meaning: str = ""
+    value: float | str | None = None
+    metric: str | None = None
 
 
 class NetworkPanel(Panel):
-    """Output figures, their change by the last change, and the SQNR of every observed tensor in order."""
+    """Output figures with their uncertainties, on the samples so far; of one output at a time."""
 
     _esm = script("network.js")
-    parts = ("measured", "before", "recipe", "selected", "calibrated")
-    names: traitlets.List[str] = traitlets.List().tag(sync=True)  # apart from `view`: they stay the same
+    _css = styles("panels/network.css")
+    parts = ("measured", "before", "recipe", "calibrated")
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Any) -> None:
+        self._output = ""
         super().__init__(study)
-        self._name(study.state)
-
-    def moved(self, state: State) -> None:
-        self._name(state)
-        super().moved(state)
-
-    def _name(self, state: State) -> None:
-        if state.comparison is not None:
-            self.names = list(state.comparison.tensors)
 
     def look(self, state: State) -> dict[str, Any]:
-        view: dict[str, Any] = {
-            "has_data": self.study.evaluation is not None,
+        comparison = state.comparison
+        outputs = [] if comparison is None else list(comparison.outputs)
+        name = self._output if self._output in outputs else next(iter(outputs), "")
+        rows = self._rows(comparison, name, state.change_of(name))
+        return {
             "updating": state.updating,
-            "output": None,
-            "selected": state.selected,
-            "depth": [],
-            "before": None,
+            "has_data": self.study.evaluation is not None,
+            "outputs": outputs,
+            "output": name,
+            "n": 0 if comparison is None else comparison.n_samples,
+            "of": 0 if state.measured is None else state.measured.n_samples,
+            "rows": [asdict(row) for row in rows],
         }
-        if state.measured is None:
-            return view
-        comparison = state.measured.comparison
-        name, error = next(iter(comparison.outputs.items()))
-        view["output"] = {
-            "name": name,
-            "others": len(comparison.outputs) - 1,
-            "n": comparison.n_samples,
-            "of": state.measured.n_samples,
-            "sqnr_db": plain(error.sqnr_db),
-            "kl": plain(error.kl),
-            "cosine": plain(error.cosine),
-            "agreement": plain(error.agreement),
-            "change_db": plain(state.change_db),
-        }
-        view["depth"] = _depth(state.measured, comparison.n_samples)
-        if state.before is not None and state.measured.recipe is state.recipe:
-            view["before"] = _depth(state.before, comparison.n_samples)
-        return view
 
-    def on_select(self, content: Any) -> None:
-        self.study.select(str(content["tensor"]))
+    def on_output(self, content: Any) -> None:
+        self._output = str(content["output"])
+        self.refresh()
+
+    def _rows(self, comparison: Comparison | None, name: str, change: float | None) -> list[Row]:
+        """The most telling first. Which rows there are does not change while figures come in."""
+        error = None if comparison is None else comparison.outputs[name]
+        return [
+            _sqnr(error),
+            *_agreement(comparison, error),
+            Row(
+                "by last change",
+                _signed(change),
+                unit="dB",
+                meaning="output SQNR now minus before the last change, on the same samples",
+                value=plain(change),
+                metric="output_change_db",
+            ),
+            *_score(comparison, error, self.study.labels is not None),
+            *_own_metric(error),
+            _divergence(error),
+            Row(
+                "cosine",
+                DASH if error is None else f"{error.cosine:.4f}".replace("-", MINUS),
+                meaning="cosine of the angle between the outputs of both networks; 1: same direction",
+                value=None if error is None else plain(error.cosine),
+                metric="output_cosine",
+            ),
+            *_top(comparison, error),
+        ]
 
 
-def _depth(measured: Measured, size: int) -> list[float | None] | None:
-    """SQNR of each tensor in graph order, dB; None for a tensor without error and where `size` was not measured."""
-    comparison = measured.by_size.get(size)
-    if comparison is None:
-        return None
-    values = (error.sqnr_db for error in comparison.tensors.values())
-    return [round(value, 2) if math.isfinite(value) else None for value in values]
+def _sqnr(error: OutputError | None) -> Row:
+    meaning = "signal to quantization noise at the output, ± its standard error over samples"
+    if error is None:
+        return Row("SQNR", unit="dB", meaning=meaning)
+    finite, spread = math.isfinite(error.sqnr_db), error.sqnr_error_db
+    return Row(
+        "SQNR",
+        decibels(error.sqnr_db).removesuffix(" dB").replace("-", MINUS),
+        "" if spread is None else f"± {spread:.1f}" if spread >= 0.05 else "± <0.1",
+        "dB" if finite else "",
+        meaning,
+        plain(error.sqnr_db),
+    )
+
+
+def _agreement(comparison: Comparison | None, error: OutputError | None) -> list[Row]:
+    """How many answers are left: of this output's classes, or as the task counts them."""
+    answers = None if comparison is None else comparison.answers
+    if answers is None or answers.task == "classes":
+        share, interval = (None, None) if error is None else (error.agreement, error.agreement_interval)
+        means = "" if answers is None else f"{answers.means} "
+        return [Row("same as float", _percent(share), _interval(interval), "%", f"{means}{SAME}; 95 % interval")]
+    unchanged = "share of samples of which nothing changed; 95 % interval"
+    return [
+        Row("agreement", _percent(answers.agreement), "", "%", answers.means, answers.agreement, "task_agreement"),
+        Row("unchanged", _percent(answers.unchanged), _interval(answers.unchanged_interval), "%", unchanged),
+    ]
+
+
+def _score(comparison: Comparison | None, error: OutputError | None, has_labels: bool) -> list[Row]:
+    """Against labels."""
+    answers = None if comparison is None else comparison.answers
+    if error is not None and error.accuracy is not None and (answers is None or answers.task == "classes"):
+        meaning = f"share of right answers, 95 % interval; the float network's: {_percent(error.float_accuracy)} %"
+        name = f"accuracy (float {_percent(error.float_accuracy)})"
+        return [Row(name, _percent(error.accuracy), _interval(error.accuracy_interval), "%", meaning)]
+    if answers is not None and answers.score is not None and answers.float_score is not None:
+        better = "smaller" if answers.smaller_is_better else "larger"
+        return [
+            Row(
+                answers.score_name,
+                _figure(answers.score),
+                f"float {answers.float_score:.3g}",
+                meaning=f"{answers.score_name} against the labels, the {better} the better",
+                value=plain(answers.score),
+                metric="task_score",
+            )
+        ]
+    return (
+        [Row("accuracy", unit="%", meaning="comes with the first samples")] if comparison is None and has_labels else []
+    )
+
+
+def _own_metric(error: OutputError | None) -> list[Row]:
+    if error is None or error.metric is None:
+        return []
+    first, second = error.metric
+    meaning = "your own metric of the chosen network, beside the float network's"
+    return [Row("own metric", _figure(second), f"float {first:.3g}", "", meaning, plain(second), "own_metric")]
+
+
+def _divergence(error: OutputError | None) -> Row:
+    kl = None if error is None else error.kl
+    text = DASH if kl is None else "0" if kl == 0 else f"{kl:.4f}"
+    if kl is not None and 0 < kl < 1e-3:
+        text = f"{kl:.1e}".replace("e-0", f"e{MINUS}").replace("-", MINUS)
+    meaning = "mean over samples of KL(float ‖ quantized) of the class probabilities"
+    return Row("KL of output", text, "", "nats", meaning, plain(kl), "output_kl")
+
+
+def _top(comparison: Comparison | None, error: OutputError | None) -> list[Row]:
+    answers = None if comparison is None else comparison.answers
+    share = error.agreement_top5 if error is not None else None
+    if answers is not None and answers.task != "classes":
+        share = answers.agreement_top5
+    if share is None:
+        return []
+    meaning = f"share of samples whose answer in float is among the {TOP} largest outputs of the chosen network"
+    return [Row(f"in top {TOP}", _percent(share), "", "%", meaning, share, "output_agreement_top5")]
+
+
+def _percent(share: float | None) -> str:
+    return DASH if share is None else f"{100 * share:.1f}"
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"{_percent(ends[0])}{TO}{_percent(ends[1])}"
+
+
+def _figure(value: float) -> str:
+    return DASH if math.isnan(value) else f"{value:.4g}".replace("-", MINUS)
+
+
+def _signed(change: float | None) -> str:
+    if change is None:
+        return DASH
+    return "0.0" if abs(change) < 0.05 else f"{'+' if change > 0 else MINUS}{abs(change):.1f}"

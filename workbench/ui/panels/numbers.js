@@ -12,8 +12,6 @@ const ROWS = [
   ["zeroed_fraction", "rounded to zero", "%", "ink", "share of values that are not 0 but become 0: those within half a step of it"],
   ["levels_used", "levels used", "", "ink", "levels that at least one value goes to, of those the format has"],
 ];
-const MINUS_SIGN = "\u2212";
-
 function digits(x, n) {
   return Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5
     ? x.toExponential(n - 1).replace("e+", "e")
@@ -23,30 +21,65 @@ function digits(x, n) {
 // As in the panel: fixed numbers of digits, so that nothing moves while they change.
 function shownNumber(name, x) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS_SIGN}∞`;
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS}∞`;
   if (name === "levels_used") return x.toLocaleString("en-US");
-  if (name === "sqnr_db") return x.toFixed(2).replace("-", MINUS_SIGN);
-  if (name === "cosine") return x.toFixed(6).replace("-", MINUS_SIGN);
+  if (name === "sqnr_db") return x.toFixed(2).replace("-", MINUS);
+  if (name === "cosine") return x.toFixed(6).replace("-", MINUS);
   const value = name.endsWith("_fraction") ? 100 * x : x;
-  return value === 0 ? "0" : digits(value, name.endsWith("_fraction") ? 3 : name === "max_abs" ? 4 : 3).replaceAll("-", MINUS_SIGN);
+  return value === 0 ? "0" : digits(value, name.endsWith("_fraction") ? 3 : name === "max_abs" ? 4 : 3).replaceAll("-", MINUS);
 }
 
 const ofLevels = (n) => (n < 1e5 ? n.toLocaleString("en-US") : `${(n / 1e3).toFixed(0)} k`);
 
 function row(parent, [name, title, unit, colour, meaning]) {
-  const line = document.createElement("div");
-  line.className = `wb-number wb-colour-${colour}${name === "rounding_mse" || name === "clipping_mse" ? " wb-part" : ""}`;
-  line.title = meaning;
-  for (const [tag, cls, text] of [["span", "wb-number-name", title], ["b", "wb-number-value", "–"], ["span", "wb-number-unit", unit], ["span", "wb-number-why", "?"]]) {
-    const cell = document.createElement(tag);
-    cell.className = cls;
-    cell.textContent = text;
-    line.append(cell);
+  const value = h("b", { class: "wb-number-value", text: "–" });
+  const units = h("span", { class: "wb-number-unit", text: unit });
+  const why = h("button", { class: "wb-number-why", type: "button", text: "?", "aria-label": `explain ${title}`, "aria-expanded": "false" });
+  const part = name === "rounding_mse" || name === "clipping_mse" ? " wb-part" : "";
+  parent.append(h("div", { class: `wb-number wb-colour-${colour}${part}`, title: meaning }, h("span", { class: "wb-number-name", text: title }), value, units, why));
+  return { name, title, value, unit: units, why };
+}
+
+// The explanation of a number opens beside its "?" and follows the number while it changes.
+function explaining(cells, detail) {
+  let about = cells[0];
+  const [formula, numbers, meaning] = [h("p", { class: "wb-explain-formula" }), h("p", { class: "wb-explain-numbers" }), h("p")];
+  const title = h("b", { class: "wb-explain-title" });
+  const turn = (step) => { // to the next number, which the box itself may cover
+    const next = cells[(cells.indexOf(about) + step + cells.length) % cells.length];
+    popup.hide(false);
+    about = next;
+    popup.show();
+    (step > 0 ? later : earlier).focus({ preventScroll: true });
+  };
+  const earlier = h("button", { class: "wb-link", type: "button", text: "‹", "aria-label": "the number before", onclick: () => turn(-1) });
+  const later = h("button", { class: "wb-link", type: "button", text: "›", "aria-label": "the next number", onclick: () => turn(1) });
+  const close = h("button", { class: "wb-link", type: "button", text: "Close", onclick: () => popup.hide(true) });
+  const popup = popupOf(() => about.why, "wb-explain", "what stands behind the number", {
+    width: 330,
+    opened: (box) => { box.replaceChildren(h("div", { class: "wb-explain-head" }, title, earlier, later, close), formula, numbers, meaning); write(); },
+    closed() {},
+    spares: (target) => target.closest?.(".wb-plot"), // it follows a handle that is dragged
+  });
+  function write() {
+    if (!popup.isOpen() || !detail()) return;
+    const words = explanationOf(about.name, detail());
+    put(title, about.title);
+    put(formula, words.formula);
+    put(numbers, words.numbers);
+    put(meaning, words.meaning);
+    popup.place();
   }
-  line.children[3].setAttribute("aria-label", meaning);
-  line.children[3].setAttribute("role", "img");
-  parent.append(line);
-  return { value: line.children[1], unit: line.children[2], name };
+  for (const cell of cells) {
+    cell.why.addEventListener("click", () => {
+      const again = popup.isOpen() && about === cell;
+      popup.hide(false);
+      if (again) return;
+      about = cell;
+      popup.show();
+    });
+  }
+  return { write, hide: () => popup.hide(false) };
 }
 
 const PERCENTS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
@@ -74,7 +107,7 @@ function certainty(detail) {
 function outward(x, n, round) {
   if (!(x > 0)) return "0";
   const unit = 10 ** (Math.floor(Math.log10(x)) + 1 - n);
-  return digits(round(x / unit) * unit, n).replaceAll("-", MINUS_SIGN);
+  return digits(round(x / unit) * unit, n).replaceAll("-", MINUS);
 }
 
 // Of a few samples nothing is certain: the interval is two standard errors of their mean to either side.
@@ -87,55 +120,49 @@ function sampledWords({ n_samples: n, interval, metrics }) {
 }
 
 function render({ el, signal }) {
-  const root = document.createElement("section");
-  root.className = "wb-numbers";
-  root.setAttribute("aria-label", "error, live");
-  el.append(root);
-  const heading = document.createElement("h3");
-  heading.className = "wb-heading";
-  heading.textContent = "Error, live";
-  root.append(heading);
+  const root = rootOf(el, "wb-numbers", "error, live");
+  root.append(h("h3", { class: "wb-heading", text: "Error, live" }));
   const cells = [];
   let bar = null;
   for (const spec of ROWS) {
     cells.push(row(root, spec));
     if (spec[0] === "mse") {
-      bar = document.createElement("div");
-      bar.className = "wb-parts";
-      bar.title = "rounding (green) and clipping (vermilion) parts of the MSE";
-      bar.append(document.createElement("i"), document.createElement("i"));
+      bar = h("div", { class: "wb-parts", title: "rounding (green) and clipping (vermilion) parts of the MSE" }, h("i"), h("i"));
       root.append(bar);
     }
   }
   for (const cell of cells) cell.value.dataset.metric = cell.name;
-  const sure = document.createElement("p");
-  sure.className = "wb-certainty";
+  const sure = h("p", { class: "wb-certainty" });
   root.append(sure);
+  let last = null;
+  const explained = explaining(cells, () => last);
+  signal?.addEventListener("abort", explained.hide);
 
   const paint = ({ detail }) => {
     const { metrics } = detail;
+    last = detail;
     for (const cell of cells) {
       const x = metrics[cell.name];
       const raw = x === null || x === undefined ? "" : String(x);
       if (cell.value.dataset.value === raw) continue;
       cell.value.dataset.value = raw;
-      cell.value.textContent = shownNumber(cell.name, x);
+      put(cell.value, shownNumber(cell.name, x));
     }
     const of = cells[cells.length - 1].unit;
     const most = detail.n_levels && metrics.levels_used !== null ? `/${ofLevels(detail.n_levels)}` : "";
-    if (of.textContent !== most) of.textContent = most;
+    put(of, most);
     const share = metrics.mse > 0 && Number.isFinite(metrics.mse) ? (100 * metrics.rounding_mse) / metrics.mse : metrics.mse > 0 ? 0 : 100;
     bar.firstChild.style.width = `${share.toFixed(2)}%`;
     bar.classList.toggle("wb-none", !(metrics.mse > 0));
     const [words, behind] = certainty(detail);
-    if (sure.textContent !== words) sure.textContent = words;
+    put(sure, words);
     if (sure.title !== behind) sure.title = behind;
+    explained.write();
   };
-  const app = (node) => (node instanceof Element ? node.closest(".workbench-app") : null);
-  const listen = (event) => {
-    if (app(event.target) === app(root)) paint(event);
+  const heard = (event) => {
+    if (event.target instanceof Element && appOf(event.target) === appOf(root)) paint(event);
   };
-  document.addEventListener("workbench-live", listen, { signal });
+  document.addEventListener("workbench-live", heard, { signal });
   const ask = (tries) => {
     if (!root.isConnected && tries > 0) return void requestAnimationFrame(() => ask(tries - 1));
     root.dispatchEvent(new CustomEvent("workbench-ask", { bubbles: true }));

@@ -7,11 +7,16 @@ import anywidget
 HERE = Path(__file__).parent
 
 
+def _joined(*names: str) -> str:
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
 class NumbersPanel(anywidget.AnyWidget):
     """Listens to "workbench-live" events of the plot in the same "workbench-app" element; asks nothing of Python.
 
+    The "?" beside a number opens its formula with the tensor's own numbers put in.
     Each number is an element with `data-metric` (a field of `QuantizationError`) and its raw value in `data-value`.
     """
 
-    _esm = (HERE / "numbers.js").read_text(encoding="utf-8")
-    _css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("../app.css", "numbers.css"))
+    _esm = _joined("dom.js", "popup.js", "explain.js", "numbers.js")
+    _css = _joined("../app.css", "numbers.css")

@@ -7,22 +7,26 @@ function visiblePart(app) {
   return { top: Math.max(a.top, outer.top), bottom: Math.min(a.bottom, outer.bottom) };
 }
 
-// open(box): fills and shows; closed(): the app may stop working things out. Returns {show, hide, isOpen, place}.
-function popupOf(anchor, className, label, { width, opened, closed }) {
+// opened(box): fills it; closed(): the app may stop working things out. spares(target): a press there does not close it.
+// Returns {show, hide, isOpen, place}.
+function popupOf(anchor, className, label, { width, opened, closed, spares }) {
   const box = ownKeys(h("div", { class: `wb-popup ${className}`, role: "dialog", "aria-label": label }));
   let open = false;
-  const outside = (event) => { if (!box.contains(event.target) && !anchor().contains(event.target)) hide(); };
+  const outside = (event) => { if (!box.contains(event.target) && !anchor().contains(event.target) && !spares?.(event.target)) hide(); };
 
   function place() {
     const app = appOf(anchor());
     if (!open || !app) return;
     const [a, b] = [app.getBoundingClientRect(), anchor().getBoundingClientRect()];
     const wide = Math.min(width, a.width - 16);
-    const below = visiblePart(app).bottom - b.bottom - 12;
+    const seen = visiblePart(app);
+    const [below, above] = [seen.bottom - b.bottom - 12, b.top - seen.top - 12];
+    const up = below < 160 && above > below; // beside a button at the bottom of the app
     box.style.width = `${wide}px`;
     box.style.left = `${Math.max(8, Math.min(b.right - a.left - wide, a.width - wide - 8))}px`;
-    box.style.top = `${b.bottom - a.top + 3}px`;
-    box.style.maxHeight = `${Math.max(160, below)}px`;
+    box.style.top = up ? "auto" : `${b.bottom - a.top + 3}px`;
+    box.style.bottom = up ? `${a.bottom - b.top + 3}px` : "auto";
+    box.style.maxHeight = `${Math.max(160, up ? above : below)}px`;
   }
   function show() {
     const app = appOf(anchor());

@@ -50,12 +50,6 @@ function sorted(rows, column, ascending) {
   });
 }
 
-function asMarkdown(rows) {
-  const line = (cells) => `| ${cells.join(" | ")} |`;
-  const body = rows.map((row) => line(COLUMNS.map(([c]) => cellText(c, row).replaceAll("|", "\\|"))));
-  return [line(COLUMNS.map(([, title]) => title)), line(COLUMNS.map(([, , , right]) => (right ? "--:" : "---"))), ...body].join("\n");
-}
-
 function comparisonTable(adopt) {
   let [column, ascending, rows, present, shown] = ["sqnr_db", false, [], "", []];
   const heads = COLUMNS.map(([name, title, meaning, right]) => {
@@ -99,5 +93,6 @@ function comparisonTable(adopt) {
       focused?.focus({ preventScroll: true });
     }
   }
-  return { element, show(newRows, now) { rows = newRows; present = now; paint(); }, markdown: () => asMarkdown(shown) };
+  const cells = () => [COLUMNS.map(([, title]) => title), ...shown.map((row) => COLUMNS.map(([c]) => cellText(c, row)))];
+  return { element, show(newRows, now) { rows = newRows; present = now; paint(); }, markdown: () => markdownOf(cells(), COLUMNS.map(([, , , right]) => right)), csv: () => csvOf(cells()) };
 }

@@ -28,16 +28,7 @@ function render({ model, el, signal }) {
     put(missing.firstChild, v.missing);
     appOf(root)?.classList.toggle("wb-nothing", Boolean(v.missing));
   };
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const at = [...list.children].indexOf(event.target);
-    if (!step || at < 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const next = list.children[(at + step + list.children.length) % list.children.length];
-    next.focus();
-    next.click();
-  });
+  arrowKeys(list);
   listen(model, "change:view", paint, signal);
   paint();
   requestAnimationFrame(paint); // by then the panel is in its app

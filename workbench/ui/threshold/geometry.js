@@ -2,13 +2,15 @@
 
 const STRIPS = ["yaxis", "yaxis2", "yaxis3"];
 
-function geometryOf(gd) {
+// output: where the strip of the network's output is, shares [bottom, top] of the height, which plotly leaves empty for it;
+// null without one. klShown: false where the strip of KL gave way.
+function geometryOf(gd, output = null, klShown = true) {
   const layout = gd && gd._fullLayout;
   const x = layout && layout.xaxis;
   if (!x || !x._length || !x.d2p) return null;
   const strips = STRIPS.map((name) => {
     const y = layout[name];
-    if (!y || y.visible === false || !y._length) return null;
+    if (!y || y.visible === false || !y._length || (name === "yaxis3" && !klShown)) return null;
     return {
       top: y._offset,
       height: y._length,
@@ -18,6 +20,7 @@ function geometryOf(gd) {
     };
   });
   if (!strips[0]) return null;
+  strips.push(output && strips[1] ? emptyStrip(layout._size, output) : null);
   const smallest = Number(layout.meta) || 0; // of a value axis that is logarithmic on both sides of zero
   return {
     left: x._offset,
@@ -33,6 +36,11 @@ function geometryOf(gd) {
     toPixel: (v) => x._offset + x.d2p(placeOf(v, smallest)),
     toValue: (px) => valueAt(x.p2d(px - x._offset), smallest),
   };
+}
+
+function emptyStrip(size, [from, to]) {
+  const [top, height] = [size.t + (1 - to) * size.h, (to - from) * size.h];
+  return { top, height, bottom: top + height };
 }
 
 const LINEAR_PART = 0.4; // decades; the rule of charts/value_axis.py
@@ -51,15 +59,23 @@ function valueAt(place, smallest) {
 
 const LANE = 66; // px between counts and error: ruler, axis numbers and two rows of marks
 const SMALLEST = LANE + 100; // px of all strips; less is no plot that anybody looks at
-const GAP = 16; // px between error and KL
-const SHARES = [0.57, 0.27, 0.16]; // of the height that is left
+const GAP = 16; // px between strips of curves
+const SHARES = { three: [0.57, 0.27, 0.16], four: [0.49, 0.22, 0.14, 0.15], low: [0.55, 0.25, 0, 0.2] }; // of the height that is left
+const LOW = 225; // px left for four strips; with less they could not be read, and KL, whose figure and mark stay, gives way
 
-// The strips share whatever height there is, but what stands between them is as high as its text.
-function domainsFor(height, curved) {
-  if (!curved) return [[0, 1]];
-  const left = Math.max(height - LANE - GAP, 60);
-  const [counts, error, kl] = SHARES.map((share) => (share * left) / height);
-  return [[1 - counts, 1], [kl + GAP / height, kl + GAP / height + error], [0, kl]];
+// Shares of the height [bottom, top] for counts, error, KL and the network's output. They share whatever height there is,
+// but what stands between them is as high as its text A strip that gives way stands unseen in the gap.
+function domainsFor(height, curved, withOutput) {
+  if (!curved) return { domains: [[0, 1]], output: null, klShown: false };
+  const four = withOutput && height - LANE - 2 * GAP >= LOW;
+  const shares = SHARES[!withOutput ? "three" : four ? "four" : "low"];
+  const left = Math.max(height - LANE - (four ? 2 : 1) * GAP, 60);
+  const gap = GAP / height;
+  const [counts, error, kl, output] = shares.map((share) => (share * left) / height);
+  const above = withOutput ? output + gap : 0; // where KL begins, or error where KL gave way
+  const klShown = !withOutput || four;
+  const start = klShown ? above + kl + gap : above;
+  return { domains: [[1 - counts, 1], [start, start + error], [above, above + (kl || gap)]], output: withOutput ? [0, output] : null, klShown };
 }
 
 // Sets the strips' shares of the height where they are not right yet; plotly draws again with its next resize.
@@ -69,7 +85,9 @@ function fitStrips(plot) {
   if (!size || !meta || !gd.layout.yaxis) return;
   const height = plot.view.stage.clientHeight - size.t - size.b;
   if (height < SMALLEST) return; // hidden for a moment: the next resize comes with a height that can be shared
-  const domains = domainsFor(height, meta.kind === "handles");
+  const { domains, output, klShown } = domainsFor(height, meta.kind === "handles", hasOutput(plot));
+  [plot.outputShare, plot.klShown] = [output, klShown];
+  plot.view.root.classList.toggle("wb-no-kl", meta.kind === "handles" && !klShown);
   let changed = false;
   domains.forEach((domain, i) => {
     const axis = gd.layout[STRIPS[i]];
@@ -88,6 +106,7 @@ const COLOURS = {
   quantized: "--wb-quantized",
   quantizedText: "--wb-quantized-text",
   float: "--wb-float",
+  grid: "--wb-grid",
   clipping: "--wb-clipping",
   clippingFill: "--wb-clipping-fill",
   rounding: "--wb-rounding",

@@ -6,10 +6,10 @@ const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown
 // actions: {move(bound, value), commit(), cancel(), reset(bound)}
 function makeHandle(plot, bound, actions) {
   const element = make("div", "wb-handle", plot.view.stage, { role: "slider", tabindex: "0", "aria-orientation": "horizontal", ...OWN_KEYS });
-  make("div", "wb-handle-line", element);
+  const line = make("div", "wb-handle-line", element);
   const grip = make("div", "wb-handle-grip", element);
   const pill = make("div", "wb-pill", element);
-  const handle = { bound, element, grip, pill, pressed: false };
+  const handle = { bound, element, line, grip, pill, pressed: false };
   let grabbed = 0;
   let pending = null;
   let waiting = false;
@@ -124,8 +124,10 @@ function paintHandle(plot, handle, geometry, text, spoken) {
   const x = clamp(raw, geometry.left, geometry.right);
   const off = raw < geometry.left - 1 ? -1 : raw > geometry.right + 1 ? 1 : 0;
   place(element, x, strip.top);
-  const height = geometry.bottom - strip.top;
-  if (handle.height !== height) element.style.height = `${(handle.height = height)}px`;
+  // its box is the strip of the counts, with the grip in the middle; the line goes on through all strips
+  if (handle.height !== strip.height) element.style.height = `${(handle.height = strip.height)}px`;
+  const length = geometry.bottom - strip.top + 6;
+  if (handle.length !== length) handle.line.style.height = `${(handle.length = length)}px`;
   const grip = strip.height * (plot.meta.one_by_one ? 0.62 : 0.5);
   if (handle.gripAt !== grip) handle.grip.style.top = `${(handle.gripAt = grip)}px`;
   put(pill, off < 0 ? `◂ ${text}` : off > 0 ? `${text} ▸` : text);

@@ -36,6 +36,7 @@ function drawOverlay(plot, geometry, shown) {
   drawRuler(plot, context, above, geometry, shown, counts, colours);
   if (plot.meta.kind !== "handles") return;
   drawMirror(plot, context, geometry, colours);
+  drawOutput(plot, context, geometry, colours);
   drawStems(plot, context, geometry, colours);
   drawVeil(plot, context, geometry, colours);
   drawDots(plot, above, geometry, shown, colours);
@@ -141,7 +142,7 @@ function drawMirror(plot, context, geometry, colours) {
   context.globalAlpha = 1;
 }
 
-// From each method's mark down through the error strip.
+// From each method's mark down through the error strip; that of the network's output goes on to its own strip.
 function drawStems(plot, context, geometry, colours) {
   const strip = geometry.strips[1];
   if (!strip) return;
@@ -149,9 +150,9 @@ function drawStems(plot, context, geometry, colours) {
   context.lineWidth = 1;
   context.setLineDash([1, 3]);
   context.beginPath();
-  for (const { x, y } of plot.stems || []) {
+  for (const { x, y, ofOutput } of plot.stems || []) {
     context.moveTo(Math.round(x) + 0.5, y);
-    context.lineTo(Math.round(x) + 0.5, strip.bottom);
+    context.lineTo(Math.round(x) + 0.5, ofOutput && geometry.strips[3] ? geometry.strips[3].bottom : strip.bottom);
   }
   context.stroke();
   context.setLineDash([]);
@@ -162,7 +163,7 @@ function drawVeil(plot, context, geometry, colours) {
   if (plot.meta.symmetric || !plot.changed || plot.changed === "both") return;
   const zero = clamp(geometry.toPixel(0), geometry.left, geometry.right);
   context.fillStyle = colours.veil;
-  for (const strip of geometry.strips.slice(1)) {
+  for (const strip of geometry.strips.slice(1, 3)) {
     if (!strip) continue;
     if (plot.changed === "high") context.fillRect(geometry.left, strip.top, zero - geometry.left, strip.height + 1);
     else context.fillRect(zero, strip.top, geometry.right - zero, strip.height + 1);
@@ -177,8 +178,10 @@ function drawDots(plot, context, geometry, shown, colours) {
     const x = geometry.toPixel(plot[bound]);
     if (x < geometry.left - 1 || x > geometry.right + 1) continue;
     const pairs = [[geometry.strips[1], mse, colours.ink], [geometry.strips[2], kl, colours.divergence]];
+    const output = outputStrip(plot, geometry);
+    if (output) pairs.push([output, predictedNow(plot), colours.quantized]);
     for (const [strip, figure, colour] of pairs) {
-      if (!strip || !(figure > 0) || !Number.isFinite(figure)) continue;
+      if (!strip || figure === null || !(figure > 0 || !strip.log) || !Number.isFinite(figure)) continue;
       const y = strip.toPixel(figure);
       if (y < strip.top - 1 || y > strip.bottom + 1) continue;
       dot(context, x, y, 4.5, colours.paper, colour);

@@ -5,6 +5,7 @@ function paint(plot) {
   writePieces(view.sentence, sentenceOf(meta, plot.live, plot.shown));
   if (!geometry) return;
   drawOverlay(plot, geometry, plot.shown);
+  paintOutput(plot, geometry);
   if (meta.kind !== "handles") return;
   const cut = counted(plot.shown.metrics.saturated_fraction * meta.n);
   for (const handle of plot.handles) {

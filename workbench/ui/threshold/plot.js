@@ -32,6 +32,7 @@ function buildView(el) {
   view.notes = {};
   for (const name of ["above", "below", "mirror", "zeros", "words"]) view.notes[name] = make("div", `wb-note wb-note-${name}`, view.stage);
   view.bands = make("div", "wb-bands", view.stage);
+  view.output = buildOutput(view.stage);
   view.sentence = make("p", "wb-sentence", root);
   view.spoken = make("div", "wb-unseen", root, { "aria-live": "polite" });
   return view;
@@ -49,6 +50,7 @@ function writeLegend(plot) {
   if (!(meta.zero_band > 0) || meta.groups) undrawn.push("band");
   for (const [key, words] of entries.filter(([name]) => !undrawn.includes(name))) {
     const item = make("span", "wb-legend-item", legend);
+    item.classList.add(`wb-legend-${key}`);
     make("i", key === "band" ? "wb-swatch wb-swatch-flushed" : `wb-line wb-line-${key}`, item);
     item.append(words);
   }
@@ -67,7 +69,7 @@ function writeLegend(plot) {
 
 function render({ model, el, host, signal }) {
   const view = buildView(el);
-  const plot = { model, view, meta: null, live: null, low: 0, high: 0, handles: [], sent: 0, dragging: null, changed: null };
+  const plot = { model, view, meta: null, live: null, output: null, low: 0, high: 0, handles: [], sent: 0, dragging: null, changed: null };
   plot.limitsOf = (bound) => limitsOf(plot, bound);
   plot.colours = coloursOf(view.root);
   plot.fontFamily = getComputedStyle(view.root).fontFamily || "sans-serif";
@@ -77,7 +79,7 @@ function render({ model, el, host, signal }) {
   };
   const measure = () => {
     fitStrips(plot);
-    plot.geometry = geometryOf(plot.gd);
+    plot.geometry = geometryOf(plot.gd, plot.outputShare, plot.klShown);
     if (plot.meta && plot.geometry) layoutPlot(plot);
     if (plot.meta) paint(plot);
   };
@@ -91,6 +93,7 @@ function render({ model, el, host, signal }) {
       tell(plot, true);
     },
     commit() {
+      if (plot.low === plot.committed.low && plot.high === plot.committed.high) return actions.cancel(); // back where it was
       plot.sent += 1;
       plot.settled = null;
       plot.waiting = false;
@@ -121,6 +124,10 @@ function render({ model, el, host, signal }) {
 
   model.on("change:subject", () => {
     applySubject(plot, actions);
+    repaint();
+  });
+  model.on("change:output", () => {
+    applyOutput(plot, actions);
     repaint();
   });
   for (const [name, buttons, pressed] of [["log_counts", view.counts, 0], ["log_axis", view.axes, 1]]) {
@@ -226,6 +233,7 @@ function applySubject(plot, actions) {
     if (sameTensor && before && meta.kind === "handles" && sameQuantizer(plot, before)) [plot.low, plot.high] = [before.low, before.high];
     plot.committed = { low: plot.low, high: plot.high };
   }
+  readOutput(plot);
   put(plot.view.title, meta.title);
   put(plot.view.caption, meta.caption);
   writeLegend(plot);
@@ -277,9 +285,17 @@ function tell(plot, live) {
   const { interval, ...metrics } = plot.shown.metrics;
   const detail = {
     metrics, low: plot.low, high: plot.high, live, n: plot.meta.n, interval: live ? null : interval || null, n_samples: live ? 0 : plot.meta.n_samples,
+    output_sqnr_db_predicted: predictedNow(plot),
+    step: stepNow(plot),
     n_levels: plot.meta.format && plot.meta.format.n_levels ? plot.meta.format.n_levels * (plot.meta.groups ? plot.meta.groups.n : 1) : null,
   };
   (root.closest(".workbench-app") || root).dispatchEvent(new CustomEvent("workbench-live", { detail, bubbles: true }));
+}
+
+// The distance between two levels, where all are equally far apart and there is one quantizer; else null.
+function stepNow(plot) {
+  if (plot.meta.kind !== "handles" || plot.meta.groups || plot.live.format.rule !== "affine") return null;
+  return quantizerFor(plot.live, plot.low, plot.high).scale;
 }
 
 function sameApp(a, b) {

@@ -18,10 +18,13 @@ from workbench.ui.threshold.subject import Subject
 
 Bound = float | np.ndarray
 HERE = Path(__file__).parent
-FIGURES = ("numbers.js", "levels.js", "moments.js", "draws.js", "fine.js", "divergence.js", "live.js")  # without a page
+FIGURES = (  # without a page
+    *("numbers.js", "levels.js", "moments.js", "draws.js", "fine.js", "divergence.js", "live.js", "predicted.js"),
+)
 SCRIPTS = (
     *FIGURES,
-    *("words.js", "geometry.js", "ruler.js", "overlay.js", "few.js", "handles.js", "marks.js", "paint.js", "plot.js"),
+    *("words.js", "geometry.js", "ruler.js", "output.js", "overlay.js", "few.js", "handles.js", "marks.js"),
+    *("paint.js", "plot.js"),
 )
 NOTHING = Strips(np.array([-1.0, 1.0]), np.array([0.0]), -1.0, 1.0)
 
@@ -37,7 +40,8 @@ class ThresholdPlot(anywidget.AnyWidget):
     `show(subject)` draws; while a handle moves the browser computes all figures itself and dispatches
     "workbench-live"; Python hears once, when the handle is let go (`on_commit`), or when a method's mark is clicked
     (`on_adopt`). One plotly FigureWidget is composed in and kept. log_counts, log_axis: whether counts and values stand
-    on logarithmic axes, whatever tensor is shown.
+    on logarithmic axes, whatever tensor is shown. output: what is known of the network's output, see `output_facts`;
+    without a network there is no strip for it.
     """
 
     _esm = joined(*SCRIPTS)
@@ -47,6 +51,7 @@ class ThresholdPlot(anywidget.AnyWidget):
     data = traitlets.Bytes(b"").tag(sync=True)
     log_counts = traitlets.Bool(True).tag(sync=True)
     log_axis = traitlets.Bool(False).tag(sync=True)
+    output = traitlets.Dict().tag(sync=True)
 
     def __init__(self, subject: Subject | None = None, known: Material | None = None, **traits: Any) -> None:
         self._payload: Payload | None = None
@@ -70,15 +75,18 @@ class ThresholdPlot(anywidget.AnyWidget):
         """What the present picture was drawn from."""
         return None if self._payload is None else self._payload.material
 
-    def show(self, subject: Subject, known: Material | None = None) -> Material:
+    def show(self, subject: Subject, known: Material | None = None, output: dict[str, Any] | None = None) -> Material:
         """Draw a tensor in place of the one before. Numbers in `subject.error` replace the live ones.
 
-        known: material prepared for it; without, what is shown already is made use of. Returns what was drawn from.
+        known: material prepared for it; without, what is shown already is made use of. output: takes the place of the
+        trait. Returns what was drawn from.
         """
         with self._lock:
             payload = payload_of(subject, known or self.material, log_axis=self.log_axis, held=self._held)
             self._redraw(payload.chart)
-            self._publish(payload)
+            with self.hold_sync():
+                self._publish(payload)
+                self.output = self.output if output is None else output
             return payload.material
 
     def on_commit(self, callback: Callable[[Bound, Bound], None]) -> None:

@@ -1,4 +1,4 @@
-"""Integer biases that do not fit their scale, which follows from input and weight."""
+"""Integer biases that do not fit their scale, which is the product of those of input and weight."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,13 @@ from workbench.workflow.diagnosis.words import finding, listed, number, remedy
 
 INT32 = 2.0**31 - 1
 FITS = 0.5  # of int32, so that rounding does not matter
-COARSE = 1e-3  # mean square of its error over its own
 
 
 def bias(case: Case) -> Iterator[Finding]:
-    """A scale too small for int32 (widen the weight's range), or too large for the bias (narrow the ranges)."""
+    """The products have so small a scale that the bias does not fit int32: widen the weight's range.
+
+    A scale too large for a bias is no finding: the products themselves are rounded more coarsely then.
+    """
     for point in case.weights:
         bias_name = point.layer.bias
         inputs = [case.plan.activations.get(name) for name in point.layer.inputs]
@@ -32,35 +34,24 @@ def bias(case: Case) -> Iterator[Finding]:
 
 
 def _findings(point: Point, name: str, values: np.ndarray, scale: np.ndarray, input_scale: float) -> Iterator[Finding]:
-    over = np.abs(values) > INT32 * scale
-    if over.any():
-        worst = int(np.argmax(np.abs(values) / scale))
-        needed, where = (
-            abs(float(values[worst])) / float(scale[worst]),
-            listed(np.flatnonzero(over).tolist(), "channel"),
-        )
-        sentence = (
-            f"bias {name!r} needs codes up to {number(needed)} at the scale of its products, but int32 ends at "
-            f"{INT32:,.0f} ({where}), so that it stays float"
-        )
-        yield finding("bias", point, sentence, _widened(point, values, input_scale, over), n_channels=int(over.sum()))
+    over = (np.abs(values) > INT32 * scale) | (scale < np.finfo(np.float32).tiny)
+    if not over.any():
         return
-    if name not in point.case.plan.biases:
-        return
-    error = point.case.plan.biases[name].values - values
-    made = float(np.mean(np.square(values, dtype=np.float64)))
-    ratio = float(np.mean(np.square(error, dtype=np.float64))) / made if made else 0.0
-    if ratio > COARSE:
-        largest, step = number(float(np.abs(values).max())), number(float(scale.max()))
-        sentence = f"bias {name!r}, {largest} at most, is rounded to steps of {step}"
-        yield finding("bias", point, sentence, advice="narrow the ranges of input and weight", ratio=ratio)
+    worst = int(np.argmax(np.abs(values) / np.maximum(scale, 1e-300)))
+    needed, where = abs(float(values[worst])) / max(float(scale[worst]), 1e-300), np.flatnonzero(over).tolist()
+    sentence = (
+        f"bias {name!r} needs codes up to {number(needed)} at the scale of its products, but int32 ends at "
+        f"{INT32:,.0f} ({listed(where, 'channel')}), so that it stays float"
+    )
+    yield finding("bias", point, sentence, _widened(point, values, input_scale, over), n_channels=int(over.sum()))
 
 
 def _widened(point: Point, values: np.ndarray, input_scale: float, over: np.ndarray) -> Remedy:
-    least = np.abs(values) / (FITS * INT32 * input_scale)
+    least = np.maximum(np.abs(values) / (FITS * INT32), 2 * np.finfo(np.float32).tiny) / input_scale
     levels = float(point.choice.variation.largest)
     if np.ndim(point.choice.low):
         high = np.where(over, np.maximum(point.choice.high, least * levels), point.choice.high)
     else:
         high = np.asarray(max(float(point.choice.high), float(least.max()) * levels))
-    return remedy("widen the weight's range there until it fits", point.with_bounds(-high, high))
+    words = "widen the weight's range there until it fits"
+    return remedy(words, point.with_bounds(-high, high), short="widen the weight")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workbench.models.model import Layer, Model
+from workbench.models.segments import Cancelled
 from workbench.numerics.clipping.asking import clip_range
 from workbench.numerics.errors.error import QuantizationError
 from workbench.numerics.errors.expected import expected_error
@@ -24,6 +25,7 @@ from workbench.workflow.diagnosis.trimmed import broken_samples, trimmed, usual_
 from workbench.workflow.noise_gains import noise_gains
 from workbench.workflow.plan import Plan, plan
 from workbench.workflow.recipe import Recipe
+from workbench.workflow.runs import Cancel
 
 OVERFLOWN = 1e9  # noise-to-signal ratio that stands for infinity in sums
 
@@ -33,7 +35,7 @@ class Case:
     """A network, a recipe, and what is known of the data.
 
     calibration: tensor -> Distribution, what the recipe was chosen on. evaluation: the same of other data, or None.
-    look: channels of activations on a few samples, None without data.
+    look: channels of activations on a few samples, None without data. cancelled: asked before whatever takes time.
     """
 
     model: Model
@@ -41,6 +43,12 @@ class Case:
     calibration: Mapping[str, Distribution]
     evaluation: Mapping[str, Distribution] | None = None
     look: Look | None = None
+    cancelled: Cancel | None = None
+
+    def go_on(self) -> None:
+        """Raises `Cancelled` where nobody waits any more."""
+        if self.cancelled is not None and self.cancelled():
+            raise Cancelled
 
     @cached_property
     def points(self) -> dict[str, "Point"]:
@@ -128,6 +136,7 @@ class Point:
     @cached_property
     def distribution(self) -> Distribution:
         """All values, those of calibration for an activation."""
+        self.case.go_on()
         if self.is_weight:
             found: Distribution = self.case.model.tensors[self.name].distribution()
             return found
@@ -135,7 +144,7 @@ class Point:
 
     @cached_property
     def broken(self) -> np.ndarray:
-        """Numbers of the calibration samples that have nothing in common with the others."""
+        """Calibration samples that have nothing in common with the others, see `broken_samples`."""
         known = isinstance(self.distribution, Histogram)
         return broken_samples(self.distribution) if known else np.zeros(0, np.int64)  # type: ignore[arg-type]
 
@@ -169,6 +178,7 @@ class Point:
         for known, ratio in self._ratios:
             if known is choice:
                 return ratio
+        self.case.go_on()
         ratio = 0.0 if choice is None else self._weight_ratio(choice) if self.is_weight else self._ratio(choice)
         self._ratios.append((choice, ratio))
         return ratio
@@ -234,6 +244,7 @@ class Point:
         method: str | None = None,
     ) -> TensorChoice:
         """A fresh choice from the body of the values, by the default method; what is not given stays as it is."""
+        self.case.go_on()
         wanted = format or self.choice.format
         options: dict[str, Any] = {"rounding": self.choice.rounding}
         if self.is_weight:

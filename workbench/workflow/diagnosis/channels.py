@@ -42,7 +42,7 @@ def _weight(point: Point) -> Iterator[Finding]:
         return
     sentence = _sentence(sizes, ratio, point)
     numbers: dict[str, Any] = dict(ratio=ratio, n_lost=_lost(sizes, point), channel=int(np.argmax(sizes)))
-    each = remedy("one scale for each channel", point.chosen(per_channel=True))
+    each = remedy("one scale for each channel", point.chosen(per_channel=True), short="a scale each channel")
     yield finding("channels", point, sentence, each, **numbers)
 
 
@@ -56,7 +56,8 @@ def _activation(point: Point) -> Iterator[Finding]:
         return
     finer = []
     if isinstance(point.choice.variation, IntegerFormat) and point.choice.variation.bits <= 8:
-        finer = [remedy("give it int16, as an activation has one scale", point.chosen(format="int16"))]
+        words = "give it int16, as an activation has one scale"
+        finer = [remedy(words, point.chosen(format="int16"), short="give it int16")]
     numbers: dict[str, Any] = dict(ratio=ratio, n_lost=_lost(sizes, point), channel=int(np.argmax(sizes)))
     yield finding("channels", point, _sentence(sizes, ratio, point), *finer, advice=EQUALIZE, **numbers)
 

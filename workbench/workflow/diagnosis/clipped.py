@@ -37,6 +37,6 @@ def _finding(point: Point, new: TensorChoice) -> Finding:
     n_all = point.body.count
     sentence = f"{percent(n / n_all)} of the values ({n:,} of {n_all:,}) lie beyond {where} and are cut off"
     reach = f"; they reach {number(point.body.low)} to {number(point.body.high)}"
-    widen = remedy(range_words(new, "widen the range to"), new)
+    widen = remedy(range_words(new, "widen the range to"), new, short=range_words(new, "widen to"))
     numbers: dict[str, Any] = dict(n_beyond=n, share=n / n_all, low=point.body.low, high=point.body.high)
     return finding("clipped", point, sentence + reach, widen, **numbers)

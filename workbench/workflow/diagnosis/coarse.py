@@ -39,7 +39,7 @@ def _finer(bits: int, usual: str, usual_bits: int) -> list[str]:
 
 def _as(point: Point, format: str) -> Remedy:
     choice = point.chosen(format=format)
-    return remedy(f"give it {format} ({2 ** FORMATS[format].bits:,} levels)", choice)
+    return remedy(f"give it {format} ({2 ** FORMATS[format].bits:,} levels)", choice, short=f"give it {format}")
 
 
 def _db(ratio: float) -> float:

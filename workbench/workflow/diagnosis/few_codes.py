@@ -32,9 +32,10 @@ def few_codes(case: Case) -> Iterator[Finding]:
         finer = point.chosen(method="least_error")
         more = point.chosen(format="int16")
         remedies = [
-            remedy(range_words(finer, "end the range at"), finer),
-            remedy("give it int16 (65,536 levels)", more),
+            remedy(range_words(finer, "end the range at"), finer, short=range_words(finer, "end at")),
+            remedy("give it int16 (65,536 levels)", more, short="give it int16"),
         ]
         if point.is_weight and point.layer.weight_axis is not None:
-            remedies[0] = remedy("one scale for each channel", point.chosen(per_channel=True))
+            each = point.chosen(per_channel=True)
+            remedies[0] = remedy("one scale for each channel", each, short="a scale each channel")
         yield finding("few_codes", point, sentence, *remedies, n_codes=n)

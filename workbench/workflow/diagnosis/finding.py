@@ -15,10 +15,12 @@ class Remedy:
     """A change of a recipe that one click applies.
 
     words: what it does, to follow a colon. changes: tensor -> its new entry; None leaves the tensor in float32.
+    short: the same for a button.
     """
 
     words: str
     changes: Mapping[str, TensorChoice | None]
+    short: str
 
     def apply(self, recipe: Recipe) -> Recipe:
         """The recipe with these entries."""

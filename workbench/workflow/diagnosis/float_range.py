@@ -70,10 +70,11 @@ def _remedies(point: Point) -> tuple[Remedy, ...]:
     """bfloat16 or float32 for what its layer reads in a format that cannot hold it."""
     together = [p for p in _layer_points(point) if _in_trouble(p)] or [point]
     words = "it" if len(together) == 1 else "weight and input of the layer"
-    wider = Remedy(
-        f"give {words} bfloat16, which has the range of float32", {p.name: p.chosen(format="bf16") for p in together}
+    wider = {p.name: p.chosen(format="bf16") for p in together}
+    return (
+        Remedy(f"give {words} bfloat16, which has the range of float32", wider, "give it bfloat16"),
+        Remedy(f"leave {words} in float32", {p.name: None for p in together}, "leave it in float32"),
     )
-    return (wider, Remedy(f"leave {words} in float32", {p.name: None for p in together}))
 
 
 def _in_trouble(point: Point) -> bool:

@@ -10,6 +10,7 @@ from workbench.workflow.diagnosis.trials import Trials, gain_db
 from workbench.workflow.recipe import Recipe
 
 OnFinding = Callable[[Diagnosis], object]
+OnStep = Callable[[int, int, str], object]
 SAME, AS_GOOD = 0.95, 0.9  # of what the best remedy takes: the cheapest with as much is advised; told before others
 CROWDED = 0.05  # noise-to-signal ratio above which several faults can hide one another
 LEFT = 0.1  # of the noise: where every single remedy leaves more, they do
@@ -34,15 +35,18 @@ class Measuring:
         self._losses: dict[int, float] = {}  # the same with everything but its remedy
 
     def run(
-        self, trials: Trials, places: Iterable[int], *, n_runs: int, thorough: bool, told: Callable[[], object]
+        self, trials: Trials, places: Iterable[int], *, n_runs: int, thorough: bool, told: Callable[[int, int], object]
     ) -> None:
         """Try the remedies of the findings at `places`, until `n_runs` are used up; forgets earlier measurements.
 
-        thorough: all remedies of each, not the advised one alone. told: called after each finding.
+        thorough: all remedies of each, not the advised one alone. told(done, total): called before the first finding
+        and after each.
         """
+        places = tuple(places)
         self._before, self._noise, self._losses = trials.noise, {}, {}
         runs = _Runs(trials, n_runs)
-        for place in places:
+        told(0, len(places))
+        for done, place in enumerate(places, start=1):
             finding = self.findings[place]
             remedies = finding.remedies if thorough else finding.remedies[:1]
             measured = [(one, noise) for one in remedies if (noise := runs.noise_with(one)) is not None]
@@ -51,7 +55,7 @@ class Measuring:
                 remedy, noise = next((one, noise) for one, noise in measured if noise <= enough)
                 self.findings[place] = finding.preferring(remedy, gain_db(trials.noise, noise))
                 self._noise[place] = noise
-                told()
+            told(done, len(places))
         if self._hidden():
             self._measure_losses(trials)
 

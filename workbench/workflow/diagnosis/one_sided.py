@@ -24,5 +24,6 @@ def one_sided(case: Case) -> Iterator[Finding]:
             f"the values lie between {number(low)} and {number(high)}, but the range is mirrored at 0: "
             f"{percent(unused)} of the {2**format.bits:,} codes are never used"
         )
-        shift = remedy("let the range end where the values do (a zero point of its own)", point.chosen(symmetric=False))
+        words = "let the range end where the values do (a zero point of its own)"
+        shift = remedy(words, point.chosen(symmetric=False), short="move the zero point")
         yield finding("one_sided", point, sentence, shift, unused=unused, low=low, high=high)

@@ -7,7 +7,16 @@ from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.diagnosis.case import Case, Point
 from workbench.workflow.diagnosis.finding import Finding
-from workbench.workflow.diagnosis.ranges import beyond, deviation, ends, has_one_range, samples_beyond, width
+from workbench.workflow.diagnosis.ranges import (
+    beyond,
+    broken_numbers,
+    deviation,
+    ends,
+    has_one_range,
+    reach,
+    samples_beyond,
+    width,
+)
 from workbench.workflow.diagnosis.words import finding, listed, number, range_words, remedy, times
 
 FEW = 2e-3  # share of the values beyond the range without them
@@ -23,15 +32,17 @@ def outliers(case: Case) -> Iterator[Finding]:
         usual = (point.body.low, point.body.high) if point.broken.size else ends(new)
         n = beyond(point.distribution, *usual)
         few = point.broken.size or n <= max(1, FEW * point.distribution.count)
-        if n and few and width(point.choice) >= STRETCH * width(new):
-            yield _finding(point, new, usual, n)
+        # a range that ends far beyond all values is not stretched by them: `wide` tells of it
+        stretch = min(width(point.choice), 1.1 * reach(point)) / width(new)
+        if n and few and stretch >= STRETCH:
+            yield _finding(point, new, usual, n, width(point.choice) / width(new))
 
 
-def _finding(point: Point, new: TensorChoice, usual: tuple[float, float], n: int) -> Finding:
+def _finding(point: Point, new: TensorChoice, usual: tuple[float, float], n: int, stretch: float) -> Finding:
     low, high = usual
-    spread, stretch = deviation(point.body), width(point.choice) / width(new)
+    spread = deviation(point.body)
     sigmas = max(high, -low) / spread if spread else 0.0
-    samples = point.broken.tolist() or samples_beyond(point.distribution, low, high)
+    samples = broken_numbers(point) or samples_beyond(point.distribution, low, high)
     are, stretch_it, them = ("is", "stretches", "it") if n == 1 else ("are", "stretch", "them")
     sentence = (
         f"{n:,} of {point.distribution.count:,} values {are} beyond {number(sigmas)} standard deviations and "
@@ -43,7 +54,8 @@ def _finding(point: Point, new: TensorChoice, usual: tuple[float, float], n: int
     if point.broken.size and not point.is_weight:  # the person's own method, as if those samples had not been there
         method = point.choice.method if point.choice.method in CLIPPING else "min_max"
         without = point.chosen(method=method)
-        words = f"leave {listed(samples, 'sample')} out, which ends the range at"
-        remedies.insert(0, remedy(range_words(without, words), without))
+        words = f"{range_words(without, 'end the range at')}, as without {listed(samples, 'sample')}"
+        remedies.insert(0, remedy(words, without, short=range_words(without, "end at")))
     numbers: dict[str, Any] = dict(n_beyond=n, standard_deviations=sigmas, stretch=stretch, samples=tuple(samples))
+    numbers["broken"] = bool(point.broken.size)  # the samples have nothing in common with the others
     return finding("outliers", point, sentence, *remedies, low=low, high=high, **numbers)

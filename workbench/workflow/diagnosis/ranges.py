@@ -8,6 +8,7 @@ from workbench.numerics.statistics.distribution import Distribution
 from workbench.numerics.statistics.histogram import Histogram
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.diagnosis.case import Point
+from workbench.workflow.diagnosis.trimmed import sample_numbers
 
 
 def has_one_range(point: Point) -> bool:
@@ -26,6 +27,14 @@ def width(choice: TensorChoice) -> float:
     return max(max(high, 0.0) - min(low, 0.0), 1e-30)
 
 
+def reach(point: Point) -> float:
+    """How far the levels would have to reach to hold all values."""
+    values = point.distribution
+    if point.is_symmetric:
+        return 2 * values.absmax
+    return max(values.high, 0.0) - min(values.low, 0.0)
+
+
 def beyond(distribution: Distribution, low: float, high: float) -> int:
     """How many values lie outside of a range."""
     below = np.nextafter(np.float32(low), np.float32(-np.inf))
@@ -38,6 +47,12 @@ def deviation(distribution: Distribution) -> float:
     cells = distribution.cells(np.zeros(0, np.float32))
     mean = float(cells.total[0]) / max(distribution.count, 1)
     return float(np.sqrt(max(float(cells.square[0]) / max(distribution.count, 1) - mean * mean, 0.0)))
+
+
+def broken_numbers(point: Point) -> list[int]:
+    """Numbers of the calibration samples that have nothing in common with the others."""
+    histogram = point.distribution
+    return sample_numbers(histogram, point.broken) if isinstance(histogram, Histogram) else []
 
 
 def samples_beyond(distribution: Distribution, low: float, high: float) -> Sequence[int]:

@@ -1,6 +1,7 @@
 """Channels behind a ReLU-N that sit at its upper end, or never leave zero."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,10 @@ MOSTLY = 0.9  # share of a channel's values
 
 def relu_n(case: Case) -> Iterator[Finding]:
     """Such channels tell nothing any more: the network, not the format, has to change."""
+    yield from sorted(_findings(case), key=lambda found: -found.evidence["share"])
+
+
+def _findings(case: Case) -> Iterator[Finding]:
     constants = case.model.network.constants
     for name, node in case.producers():
         point = case.points.get(name)
@@ -27,10 +32,16 @@ def relu_n(case: Case) -> Iterator[Finding]:
         dead = np.flatnonzero(rows.max(axis=1) <= 0).tolist()
         parts = []
         if full:
-            parts.append(f"{listed(full, 'channel')} mostly at the upper end {number(top)}")
+            parts.append(f"{listed(full, 'channel')} {_are(full)} mostly at the upper end {number(top)}")
         if dead:
-            parts.append(f"{listed(dead, 'channel')} 0 throughout")
+            parts.append(f"{listed(dead, 'channel')} {_are(dead)} 0 throughout")
         if parts:
             sentence = f"of {len(rows):,} channels, {' and '.join(parts)}: they carry almost nothing"
             advice = "remove these channels, or train without a fixed upper end"
-            yield finding("relu_n", point, sentence, advice=advice, saturated=tuple(full), dead=tuple(dead))
+            numbers: dict[str, Any] = dict(saturated=tuple(full), dead=tuple(dead))
+            share = (len(full) + len(dead)) / len(rows)
+            yield finding("relu_n", point, sentence, advice=advice, share=share, **numbers)
+
+
+def _are(channels: list[int]) -> str:
+    return "is" if len(channels) == 1 else "are"

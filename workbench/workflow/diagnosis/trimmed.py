@@ -10,7 +10,7 @@ FEW = 0.05  # share of the samples that may be broken
 
 
 def broken_samples(histogram: Histogram) -> np.ndarray:
-    """Numbers of the samples whose largest magnitude is far beyond that of all others; int64, the worst first.
+    """Samples whose largest magnitude is far beyond that of all others; int64 rows of `sample_ranges`, worst first.
 
     Empty where ranges of samples were not kept, and where more than a few stand out: then that is how the data are.
     """
@@ -23,6 +23,22 @@ def broken_samples(histogram: Histogram) -> np.ndarray:
     apart = magnitude[order[:most]] > APART * magnitude[order[1 : most + 1]]
     n = int(np.flatnonzero(apart).max(initial=-1)) + 1
     return order[:n] if magnitude[order[n]] > 0 else order[:0]
+
+
+def sample_numbers(histogram: Histogram, rows: np.ndarray) -> list[int]:
+    """Numbers in the data of samples, given as rows of `sample_ranges`.
+
+    Where samples were left out, rows are no numbers: such a sample is known by its largest or smallest value, if that
+    is among those at the ends.
+    """
+    seen = histogram.samples
+    if len(seen.ranges) == seen.n:
+        return [int(row) for row in rows]
+    found: dict[int, None] = {}
+    for low, high in seen.ranges[rows].tolist():
+        for end, value in ((seen.largest, high), (seen.smallest, low)):
+            found.update(dict.fromkeys(end.samples[end.values == np.float32(value)].tolist()))
+    return list(found)
 
 
 def usual_range(histogram: Histogram, broken: np.ndarray) -> tuple[float, float]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from workbench.numerics.statistics.distribution import Distribution
 from workbench.workflow.diagnosis.case import Case
 from workbench.workflow.diagnosis.finding import Finding
-from workbench.workflow.diagnosis.ranges import has_one_range, width
+from workbench.workflow.diagnosis.ranges import has_one_range, reach, width
 from workbench.workflow.diagnosis.words import finding, number, percent, range_words, remedy
 
 EMPTY = 1.3  # times as far as the values reach
@@ -16,17 +15,12 @@ def wide(case: Case) -> Iterator[Finding]:
     for point in case.points.values():
         if not has_one_range(point):
             continue
-        reached = point.distribution.absmax if point.is_symmetric else _reach(point.distribution)
-        span = width(point.choice) / (2 if point.is_symmetric else 1)
+        reached, span = reach(point), width(point.choice)
         if span > EMPTY * reached > 0:
             new = point.fresh
             low, high = number(point.distribution.low), number(point.distribution.high)
             sentence = (
                 f"the values reach {low} to {high} alone, so that {percent(1 - reached / span)} of the range is empty"
             )
-            narrow = remedy(range_words(new, "narrow the range to"), new)
+            narrow = remedy(range_words(new, "narrow the range to"), new, short=range_words(new, "narrow to"))
             yield finding("wide", point, sentence, narrow, empty=1 - reached / span)
-
-
-def _reach(distribution: Distribution) -> float:
-    return max(distribution.high, 0.0) - min(distribution.low, 0.0)

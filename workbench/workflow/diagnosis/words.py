@@ -40,7 +40,7 @@ def listed(things: Sequence[Any], what: str) -> str:
 def range_words(choice: TensorChoice, verb: str) -> str:
     """`clip at 4.2`, `clip at -1.2 and 4.2`."""
     if choice.axis is not None:
-        return f"{verb} each channel by its own values"
+        return f"{verb} what each channel needs"
     low, high = float(choice.low), float(choice.high)  # type: ignore[arg-type]
     if low == 0 or low == -high:
         return f"{verb} {number(high)}"
@@ -53,6 +53,6 @@ def finding(kind: str, point: Point, sentence: str, *remedies: Remedy, advice: s
     return Finding(kind, point.layer.name, point.name, sentence, evidence, first, remedies[1:], advice)
 
 
-def remedy(words: str, *choices: TensorChoice) -> Remedy:
-    """New entries for some tensors."""
-    return Remedy(words, {choice.tensor: choice for choice in choices})
+def remedy(words: str, *choices: TensorChoice, short: str = "") -> Remedy:
+    """New entries for some tensors. short: for a button, where the words are too long for one."""
+    return Remedy(words, {choice.tensor: choice for choice in choices}, short or words)

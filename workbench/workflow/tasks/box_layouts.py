@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.workflow.tasks.detections import Detections
-from workbench.workflow.tasks.task import Output, Outputs
+from workbench.workflow.tasks.task import Output, Outputs, output_named
 
 Rows = Literal["score_class", "ssd", "objectness", "transposed", "apart"]
 WHOLE = 0.999  # share of rows that must look like boxes
@@ -43,8 +43,8 @@ class Layout:
 
     def read(self, outputs: Outputs) -> list[Detections]:
         """The detections of each sample. Raises WorkbenchError where an output has another layout."""
-        samples = _per_sample(self.rows, outputs[self.boxes])
-        further = [None if name is None else outputs[name] for name in (self.scores, self.classes)]
+        samples = _per_sample(self.rows, output_named(outputs, self.boxes))
+        further = [None if name is None else output_named(outputs, name) for name in (self.scores, self.classes)]
         found = []
         for i, rows in enumerate(samples):
             try:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workbench.messages import WorkbenchError
-from workbench.workflow.comparison import top_agreement, wilson_interval
+from workbench.workflow.comparison import OutputError, top_agreement, wilson_interval
 from workbench.workflow.tasks.scores import as_labels, comparable, margins, unit_of
-from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures
+from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures, output_named
 
 TOP = 3
 
@@ -64,18 +64,38 @@ class Classes(Task):
     def figures(self, float_outputs: Outputs, chosen_outputs: Outputs, labels: Any = None) -> TaskFigures:
         reference, values = self._scores(float_outputs, chosen_outputs)
         expected, got = reference.argmax(axis=1), values.argmax(axis=1)
-        same, known = float((expected == got).mean()), as_labels(labels, expected.shape)
+        known = as_labels(labels, expected.shape)
+        return self._figures(
+            len(got),
+            float((expected == got).mean()),
+            top_agreement(reference, values),
+            None if known is None else (float((expected == known).mean()), float((got == known).mean())),
+        )
+
+    def figures_told(self, error: OutputError, n_samples: int) -> TaskFigures | None:
+        """The same from what the error of the output has counted already; None where it has not."""
+        if error.agreement is None:
+            return None
+        right = None
+        if error.accuracy is not None and error.float_accuracy is not None:
+            right = error.float_accuracy, error.accuracy
+        return self._figures(n_samples, error.agreement, error.agreement_top5, right)
+
+    def _figures(
+        self, n_samples: int, same: float, top5: float | None, right: tuple[float, float] | None
+    ) -> TaskFigures:
+        """right: accuracies of the float and of the chosen network."""
         return TaskFigures(
             task=self.name,
             means="Agreement: share of samples for which both networks name the same class.",
-            n_samples=len(got),
+            n_samples=n_samples,
             agreement=same,
             unchanged=same,
-            unchanged_interval=wilson_interval(same, len(got)),
-            agreement_top5=top_agreement(reference, values),
-            score=None if known is None else float((got == known).mean()),
-            float_score=None if known is None else float((expected == known).mean()),
-            score_name="" if known is None else "accuracy",
+            unchanged_interval=wilson_interval(same, n_samples),
+            agreement_top5=top5,
+            score=None if right is None else right[1],
+            float_score=None if right is None else right[0],
+            score_name="" if right is None else "accuracy",
         )
 
     def changes(
@@ -108,7 +128,9 @@ class Classes(Task):
 
     def _scores(self, float_outputs: Outputs, chosen_outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         """Scores (samples, classes) of both networks. Raises WorkbenchError where they are none."""
-        reference, values = (np.asarray(outputs[self.output]) for outputs in (float_outputs, chosen_outputs))
+        reference, values = (
+            np.asarray(output_named(outputs, self.output)) for outputs in (float_outputs, chosen_outputs)
+        )
         if not _fits(reference) or reference.shape != values.shape:
             raise WorkbenchError(
                 f"output {self.output!r} of shapes {reference.shape} and {values.shape} has no class a sample; "

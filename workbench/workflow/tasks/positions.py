@@ -1,5 +1,6 @@
 """One class at every position: of a sequence (tokens), or of a picture (segmentation)."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -9,7 +10,7 @@ import numpy as np
 from workbench.messages import WorkbenchError
 from workbench.workflow.comparison import top_agreement, wilson_interval
 from workbench.workflow.tasks.scores import as_labels, comparable, is_distribution, margins
-from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures
+from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures, output_named
 
 N_POSITIONS = 3
 
@@ -51,6 +52,29 @@ class _Positions(Task):
     axis: int | None
     because: str = ""
     noun: ClassVar[str]
+
+    @classmethod
+    def of(cls, outputs: Outputs) -> Self | None:
+        """The first output of scores or of indices."""
+        for name, values in outputs.items():
+            if not isinstance(values, np.ndarray) or not values.size:
+                continue
+            if values.dtype.kind in "iu" and cls.places(values):
+                return cls(name, None)
+            axis = cls.class_axis(values) if values.dtype.kind == "f" else None
+            if axis is not None:
+                return cls(name, axis)
+        return None
+
+    @classmethod
+    @abstractmethod
+    def places(cls, values: np.ndarray) -> bool:
+        """Whether indices lie at positions."""
+
+    @classmethod
+    @abstractmethod
+    def class_axis(cls, values: np.ndarray) -> int | None:
+        """The axis of the classes of scores; None where these are none."""
 
     def figures(self, float_outputs: Outputs, chosen_outputs: Outputs, labels: Any = None) -> TaskFigures:
         reference, values = self._scores(float_outputs), self._scores(chosen_outputs)
@@ -98,7 +122,7 @@ class _Positions(Task):
 
     def _scores(self, outputs: Outputs) -> np.ndarray:
         """(samples, positions ..., classes), or indices (samples, positions ...)."""
-        values = np.asarray(outputs[self.output])
+        values = np.asarray(output_named(outputs, self.output))
         if self.axis is None:
             return values
         if not -values.ndim < self.axis < values.ndim:
@@ -117,15 +141,15 @@ class Sequences(_Positions):
     noun: ClassVar[str] = "positions"
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self | None:
-        """The first output (samples, places, classes); the classes lie along axis 1 where only there they add to 1."""
-        for name, values in _arrays(outputs):
-            if values.ndim == 3 and values.dtype.kind == "f" and min(values.shape[1:]) > 1:
-                turned = is_distribution(np.moveaxis(values, 1, -1)) and not is_distribution(values)
-                return cls(name, 1 if turned else 2)
-            if values.ndim == 2 and values.dtype.kind in "iu" and values.shape[1] > 1:
-                return cls(name, None)
-        return None
+    def places(cls, values: np.ndarray) -> bool:
+        return values.ndim == 2 and values.shape[1] > 1
+
+    @classmethod
+    def class_axis(cls, values: np.ndarray) -> int | None:
+        """(samples, places, classes), but where only along axis 1 the values add up to 1."""
+        if values.ndim != 3 or min(values.shape[1:]) == 1:
+            return None
+        return 1 if is_distribution(np.moveaxis(values, 1, -1)) and not is_distribution(values) else 2
 
 
 @dataclass(frozen=True)
@@ -136,20 +160,16 @@ class Segmentation(_Positions):
     noun: ClassVar[str] = "pixels"
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self | None:
-        """The first output (samples, classes, height, width) or (samples, height, width, classes)."""
-        for name, values in _arrays(outputs):
-            if values.ndim == 4 and values.dtype.kind == "f" and min(values.shape[2:]) > 1 and values.shape[1] > 1:
-                last = is_distribution(values) and not is_distribution(np.moveaxis(values, 1, -1))
-                last |= values.shape[-1] < values.shape[1] == values.shape[2]
-                return cls(name, 3 if last else 1)
-            if values.ndim >= 3 and values.dtype.kind in "iu" and min(values.shape[-2:]) > 1:
-                return cls(name, None)
-        return None
+    def places(cls, values: np.ndarray) -> bool:
+        return values.ndim >= 3 and min(values.shape[-2:]) > 1
 
-
-def _arrays(outputs: Outputs) -> list[tuple[str, np.ndarray]]:
-    return [(name, values) for name, values in outputs.items() if isinstance(values, np.ndarray) and values.size]
+    @classmethod
+    def class_axis(cls, values: np.ndarray) -> int | None:
+        """(samples, classes, height, width), or (samples, height, width, classes)."""
+        if values.ndim != 4 or values.shape[1] == 1 or min(values.shape[2:]) == 1:
+            return None
+        last = is_distribution(values) and not is_distribution(np.moveaxis(values, 1, -1))
+        return 3 if last or values.shape[-1] < values.shape[1] == values.shape[2] else 1
 
 
 def _accuracy(answers: np.ndarray, labels: np.ndarray | None) -> float | None:

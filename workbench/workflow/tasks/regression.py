@@ -9,7 +9,7 @@ import numpy as np
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.comparison import wilson_interval
-from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures
+from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures, as_array, output_named
 
 SHARE = 0.01  # of the range of the float network's values
 
@@ -101,13 +101,13 @@ class Regression(Task):
         return list(found)
 
     def _values(self, outputs: Outputs) -> np.ndarray:
-        return np.asarray(outputs[self.output])
+        return np.asarray(output_named(outputs, self.output))
 
     def _labels(self, labels: Any, shape: tuple[int, ...]) -> np.ndarray | None:
         """Wanted values, float64 (samples, ...); length-1 axes may be missing. Raises WorkbenchError."""
         if labels is None:
             return None
-        found = np.asarray(labels)
+        found = as_array(labels)
         if found.dtype.kind not in "iuf" or found.ndim == 0 or len(found) < shape[0]:
             raise WorkbenchError(f"labels of shape {found.shape} and dtype {found.dtype}; expected values {shape}")
         found = found[: shape[0]].astype(np.float64)

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from workbench.messages import WorkbenchError
+from workbench.workflow.tasks.task import as_array
 
 
 def as_labels(labels: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     """Class indices int64 of a shape (axis 0 may be longer and is cut). Raises WorkbenchError for anything else."""
     if labels is None:
         return None
-    found = np.asarray(labels)
+    found = as_array(labels)
     fits = found.ndim == len(shape) and found.shape[1:] == shape[1:] and found.shape[0] >= shape[0]
     if not fits or found.dtype.kind not in "iu":
         raise WorkbenchError(

@@ -7,9 +7,26 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from workbench.messages import WorkbenchError
+
 # (samples, ...), or one array a sample where their sizes differ (boxes)
 Output = np.ndarray | Sequence[np.ndarray]
 Outputs = Mapping[str, Output]
+
+
+def output_named(outputs: Outputs, name: str) -> Output:
+    """One of the outputs. Raises WorkbenchError where it is not there."""
+    if name not in outputs:
+        raise WorkbenchError(f"there is no output {name!r} with one row a sample among {', '.join(outputs) or 'none'}")
+    return outputs[name]
+
+
+def as_array(labels: Any) -> np.ndarray:
+    """Labels as one array. Raises WorkbenchError where their shapes differ from sample to sample."""
+    try:
+        return np.asarray(labels)
+    except ValueError:
+        raise WorkbenchError("labels differ in shape from sample to sample; expected one array") from None
 
 
 @dataclass(frozen=True)

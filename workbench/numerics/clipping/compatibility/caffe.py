@@ -13,7 +13,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, given_bins, numpy_histogram
+from workbench.numerics.clipping.compatibility.tool_histogram import equal_edges, given_or_counted, numpy_histogram
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -49,11 +49,12 @@ def of_distribution(
 
     bins: None takes the histogram that is given, or 2048 bins of anything else.
     """
-    given = given_bins(distribution, bins, mirrored=False)
-    if given is not None:
-        return search_caffe(given.counts, given.edges, levels=levels)
-    edges = equal_edges(0.0, distribution.absmax or 0.5, bins or 2048)
-    return search_caffe(numpy_histogram(distribution, edges), edges, levels=levels)
+
+    def counted(n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+        edges = equal_edges(0.0, distribution.absmax or 0.5, n_bins)
+        return numpy_histogram(distribution, edges), edges
+
+    return search_caffe(*given_or_counted(distribution, bins, counted), levels=levels)
 
 
 def entropy_caffe(

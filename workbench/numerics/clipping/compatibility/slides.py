@@ -12,7 +12,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, magnitudes
+from workbench.numerics.clipping.compatibility.tool_histogram import given_or_counted, magnitudes
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -50,12 +50,12 @@ def of_distribution(
 
     bins: None takes the histogram that is given, or 2048 bins of anything else.
     """
-    given = given_bins(distribution, bins, mirrored=False)
-    if given is not None:
-        return search_slides(given.counts, given.edges, levels=levels)
-    n_bins = bins or 2048
-    counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x / largest * np.float32(n_bins)))
-    return search_slides(counts, np.linspace(0.0, distribution.absmax, n_bins + 1), levels=levels)
+
+    def counted(n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+        counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x / largest * np.float32(n_bins)))
+        return counts, np.linspace(0.0, distribution.absmax, n_bins + 1)
+
+    return search_slides(*given_or_counted(distribution, bins, counted), levels=levels)
 
 
 def entropy_slides(

@@ -13,7 +13,7 @@ from workbench.numerics.clipping.compatibility.search import (
     searched_range,
     with_own_arithmetic,
 )
-from workbench.numerics.clipping.compatibility.tool_histogram import given_bins, magnitudes
+from workbench.numerics.clipping.compatibility.tool_histogram import given_or_counted, magnitudes
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.distribution import Distribution
 
@@ -59,13 +59,13 @@ def of_distribution(
     """
     if levels is None:
         levels = 2 ** (format.bits - format.signed)
-    given = given_bins(distribution, bins, mirrored=False)
-    if given is not None:
-        return search_tensorrt(given.counts, given.edges, levels=levels, start_bin=start_bin, stride=stride)
-    n_bins = bins or 2048
-    counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x * np.float32(n_bins) / largest))
-    edges = np.linspace(0.0, distribution.absmax or 0.5, n_bins + 1).astype(np.float32)
-    return search_tensorrt(counts, edges, levels=levels, start_bin=start_bin, stride=stride)
+
+    def counted(n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+        counts = magnitudes(distribution, n_bins, lambda x, largest: np.floor(x * np.float32(n_bins) / largest))
+        return counts, np.linspace(0.0, distribution.absmax or 0.5, n_bins + 1).astype(np.float32)
+
+    histogram = given_or_counted(distribution, bins, counted)
+    return search_tensorrt(*histogram, levels=levels, start_bin=start_bin, stride=stride)
 
 
 def entropy_tensorrt(

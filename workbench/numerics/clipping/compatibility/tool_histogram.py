@@ -7,6 +7,8 @@ import numpy as np
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.numerics.statistics.linear_histogram import LinearHistogram
 
+BINS = 2048  # of most tools
+
 
 def equal_edges(low: float, high: float, bins: int) -> np.ndarray:
     """Edges float32 (bins + 1,) as `np.histogram(values, bins, range=(low, high))` makes them for float32 values."""
@@ -33,6 +35,17 @@ def given_bins(distribution: Distribution, bins: int | None, *, mirrored: bool) 
     edges, end = distribution.edges, float(distribution.edges[-1])
     equal = np.linspace(-end if mirrored else 0.0, end, edges.size)
     return distribution if np.abs(edges - equal).max() <= 1e-6 * end else None
+
+
+def given_or_counted(
+    distribution: Distribution, bins: int | None, counted: Callable[[int], tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts and edges over [0, absmax]: the distribution's own (`given_bins`), or what a tool counts.
+
+    counted: gives them for a number of bins; without one that is asked for, 2048.
+    """
+    given = given_bins(distribution, bins, mirrored=False)
+    return counted(bins or BINS) if given is None else (given.counts, given.edges)
 
 
 def two_sided(distribution: Distribution, bins: int) -> tuple[np.ndarray, np.ndarray]:

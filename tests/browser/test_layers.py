@@ -1,0 +1,89 @@
+"""Many layers at once: picked in the list for one choice; the overview of the network; by mouse and keyboard."""
+
+import pytest
+
+from tests.browser.one_app import open_once
+from tests.browser.test_app import no_trouble, settle, value
+
+
+@pytest.fixture(scope="module")
+def notebook(open_shared):
+    return open_once(open_shared)
+
+
+def line(notebook, index):
+    return notebook.page.locator(f".wb-list [data-index='{index}']")
+
+
+def picked(notebook):
+    settle(notebook)
+    return value(notebook, "list(app.study.state.picked)")
+
+
+def test_picked_layers_take_one_choice(notebook):
+    page = notebook.page
+    names = value(notebook, "[layer.name for layer in app.study.model.layers]")
+    line(notebook, 0).click()
+    line(notebook, 2).click(modifiers=["Control"])
+    assert picked(notebook) == [names[0], names[2]]
+    line(notebook, 3).click(modifiers=["Shift"])
+    assert picked(notebook) == names[2:4]
+    page.keyboard.press("Shift+ArrowDown")
+    assert picked(notebook) == names[2:5]
+    page.get_by_text("3 picked", exact=True).wait_for()
+    page.locator(".wb-scope").select_option("picked")
+    page.get_by_role("radio", name="FP16").click()
+    settle(notebook)
+    formats = value(notebook, "{name: choice.format for name, choice in app.recipe.choices.items()}")
+    weights = value(notebook, "{layer.weight: layer.name for layer in app.study.model.layers if layer.weight}")
+    assert {weights[name] for name in weights if formats[name] == "fp16"} == {
+        n for n in names[2:5] if n in weights.values()
+    }
+    page.locator(".wb-list").focus()
+    page.keyboard.press("Escape")
+    assert picked(notebook) == [] and page.locator(".wb-scope option[value='picked']").count() == 0
+    page.get_by_role("searchbox", name="search layers").fill("expand")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Control+a")
+    assert picked(notebook) == [name for name in names if "expand" in name]
+    page.keyboard.press("Escape")
+    page.get_by_role("searchbox", name="search layers").fill("")
+    no_trouble(notebook)
+
+
+def test_the_overview_shows_where_a_layer_stands(notebook):
+    page = notebook.page
+    page.get_by_role("tab", name="Overview").click()
+    heat = page.get_by_role("slider", name="layer", exact=True)
+    heat.focus()
+    page.keyboard.press("Home")
+    settle(notebook)
+    first = value(notebook, "app.study.state.layer")
+    assert heat.get_attribute("aria-valuenow") == "1" and heat.get_attribute("aria-valuetext").startswith(first)
+    page.keyboard.press("ArrowRight")
+    settle(notebook)
+    assert heat.get_attribute("aria-valuenow") == "2"
+    box = heat.bounding_box()
+    heat.click(position={"x": box["width"] - 3, "y": box["height"] / 2})
+    settle(notebook)
+    assert value(notebook, "app.study.state.layer == app.study.model.layers[-1].name")
+    before = page.locator(".wb-neighbour:not(.wb-selected)").first
+    name = before.text_content()
+    before.click()
+    settle(notebook)
+    assert value(notebook, "app.study.state.layer") == name
+    assert page.locator(".wb-neighbour.wb-selected").text_content() == name
+    painted = "(c) => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
+    assert heat.evaluate(painted) > 10
+    no_trouble(notebook)
+
+
+def test_more_height_for_the_pages_leaves_the_plot_as_it_is(notebook):
+    page = notebook.page
+    plot, room = page.locator(".wb-plot-stage"), page.locator(".wb-room-network")
+    before = plot.bounding_box()["height"], room.bounding_box()["height"]
+    page.get_by_role("button", name="more height for this part").click()
+    page.wait_for_function(f"() => document.querySelector('.wb-room-network').clientHeight > {before[1] + 100}")
+    assert plot.bounding_box()["height"] == before[0]
+    page.get_by_role("button", name="more height for this part").click()
+    page.wait_for_function(f"() => document.querySelector('.wb-room-network').clientHeight < {before[1] + 5}")

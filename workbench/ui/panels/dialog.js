@@ -1,0 +1,42 @@
+// A dialog over the app: it takes the focus and gives it back; Escape and a click beside it close it, Tab stays inside.
+
+// event: what the app hears to open it. opened(app), closed(): what else happens then. first(): what gets the focus.
+function dialogOf(root, className, label, parts, { event, opened, closed, first, signal }) {
+  const element = h("div", { class: className, role: "dialog", "aria-label": label, "aria-modal": "true", hidden: true }, ...parts);
+  const veil = h("div", { class: "wb-veil", hidden: true });
+  root.append(veil, element);
+  let before = null;
+
+  function show(open) {
+    if (element.hidden !== open) return;
+    element.hidden = veil.hidden = !open;
+    if (open) {
+      before = document.activeElement;
+      opened?.(appOf(root));
+      first().focus({ preventScroll: true });
+    } else {
+      closed?.();
+      before?.focus?.({ preventScroll: true });
+    }
+  }
+  hearApp(root, signal, event, () => show(true));
+  veil.addEventListener("pointerdown", () => show(false));
+  element.addEventListener("keydown", (e) => {
+    e.stopPropagation();
+    if (e.key === "Escape") show(false);
+    if (e.key !== "Tab") return;
+    const all = [...element.querySelectorAll("select, input, textarea, button")].filter((each) => !each.disabled && each.offsetParent && each.tabIndex >= 0);
+    const [head, tail] = [all[0], all[all.length - 1]];
+    if (e.shiftKey && document.activeElement === head) { e.preventDefault(); tail.focus(); }
+    else if (!e.shiftKey && document.activeElement === tail) { e.preventDefault(); head.focus(); }
+  });
+  return { element, show, isOpen: () => !element.hidden };
+}
+
+// A large dialog covers what is in sight: a window may be lower than the app.
+function fitDialog(element, app) {
+  const [a, seen] = [app.getBoundingClientRect(), visiblePart(app)];
+  if (seen.bottom - seen.top < 240) return;
+  element.style.top = `${seen.top - a.top + 10}px`;
+  element.style.height = element.style.maxHeight = `${seen.bottom - seen.top - 22}px`;
+}

@@ -1,0 +1,58 @@
+"""`PagesPanel`: the tabs of the network room; what a page shows is worked out only while it is open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.messages import WorkbenchError
+from workbench.ui.panel import Panel, script, styles
+from workbench.ui.state import State
+from workbench.ui.study import Study
+
+
+@dataclass(frozen=True)
+class Page:
+    """One tab. hint: its tooltip. questions: topics that are asked while it is open."""
+
+    name: str
+    title: str
+    hint: str
+    questions: tuple[str, ...] = ()
+
+
+class PagesPanel(Panel):
+    """Tabs over panels that stand beside it in one box, each with the class `wb-page-<name>`.
+
+    The first page is open at the beginning. `turn_to(name)` does what a click does.
+    """
+
+    _esm = script("pages.js")
+
+    def __init__(self, study: Study, pages: Sequence[Page]) -> None:
+        self.pages = {page.name: page for page in pages}
+        self._open = pages[0].name
+        shown = (f'.wb-pages[data-page="{name}"] > .wb-page-{name} {{ display: block; }}' for name in self.pages)
+        self._css = "\n".join((styles("panels/pages.css"), *shown))
+        super().__init__(study)
+        self._ask(True)
+
+    def look(self, state: State) -> dict[str, Any]:
+        tabs = [{"name": page.name, "title": page.title, "hint": page.hint} for page in self.pages.values()]
+        return {"tabs": tabs, "open": self._open}
+
+    def turn_to(self, name: str) -> None:
+        """Show a page. Raises WorkbenchError for one that is not there."""
+        if name not in self.pages:
+            raise WorkbenchError(f"unknown page {name!r}; expected one of {', '.join(self.pages)}")
+        if name != self._open:
+            self._ask(False)
+            self._open = name
+            self._ask(True)
+            self.refresh()
+
+    def on_open(self, content: Any) -> None:
+        self.turn_to(str(content["page"]))
+
+    def _ask(self, wanted: bool) -> None:
+        for question in self.pages[self._open].questions:
+            self.study.ask(question, wanted)

@@ -1,0 +1,101 @@
+"""`Answers`: how many of a network's answers are left, as its outputs come in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from workbench.messages import Notice, WorkbenchError
+from workbench.workflow.comparison import OutputError, is_classes
+from workbench.workflow.tasks.catalogue import TASKS, as_task
+from workbench.workflow.tasks.classes import Classes
+from workbench.workflow.tasks.task import Task, TaskFigures
+
+
+class Answers:
+    """Counts by a task. labels: as the task takes them, one entry a sample; see `given_labels`.
+
+    task: a Task; or a name of `TASKS`, or None for a guess: fitted to the float outputs that are known, anew until
+    those of all samples are. Raises WorkbenchError for an unknown name.
+    """
+
+    def __init__(self, task: Task | str | None, labels: Any = None) -> None:
+        if isinstance(task, str):
+            TASKS[task]  # an unknown name is refused at once
+        self.given, self.labels = task, labels
+        self.task = task if isinstance(task, Task) else None  # None: not known for good
+
+    def figures(
+        self,
+        float_outputs: Mapping[str, np.ndarray],
+        chosen_outputs: Mapping[str, np.ndarray],
+        errors: Mapping[str, OutputError],
+        n_samples: int,
+        *,
+        whole: bool,
+    ) -> tuple[TaskFigures | None, tuple[Notice, ...]]:
+        """Figures of the first `n_samples` samples; None, and why in a notice, where outputs hold no known answer.
+
+        errors: of these outputs. whole: these are all samples. Raises WorkbenchError for labels that are not those of
+        the task, once it is known.
+        """
+        labels = None if self.labels is None else self.labels[:n_samples]
+        reference, values = (_by_sample(outputs, n_samples) for outputs in (float_outputs, chosen_outputs))
+        try:
+            task = self.task or as_task(self.given, reference)
+            if whole:
+                self.task = task
+            told = _told(task, reference, errors, n_samples) if labels is None or is_classes(labels) else None
+            return told or _counted(task, reference, values, labels), ()
+        except WorkbenchError as error:
+            if self.task is not None and labels is not None and _fits(self.task, reference, values):
+                raise WorkbenchError(f"{error}; the task is {self.task.name!r}, another one is set by task=") from None
+            return None, (Notice("task", f"The answers are not counted: {error}."),)
+
+
+def given_labels(labels: Any, n_samples: int) -> Any:
+    """Labels cut to the samples that run, one entry each: int64 (samples,) of class indices, another array, or a list.
+
+    The list is of arrays of different shapes. Raises WorkbenchError where there are too few.
+    """
+    if labels is None:
+        return None
+    n = len(labels) if hasattr(labels, "__len__") and np.ndim(labels[:1]) else 0
+    if n < n_samples:
+        raise WorkbenchError(f"{n} labels for {n_samples} samples; give one label a sample")
+    try:
+        array = np.asarray(labels[:n_samples])
+    except ValueError:  # of different shapes
+        return list(labels[:n_samples])
+    return array.astype(np.int64) if is_classes(array) else array
+
+
+def _by_sample(outputs: Mapping[str, np.ndarray], n_samples: int) -> dict[str, np.ndarray]:
+    """The outputs that have one row a sample."""
+    return {name: values for name, values in outputs.items() if len(values) == n_samples}
+
+
+def _told(
+    task: Task, reference: Mapping[str, np.ndarray], errors: Mapping[str, OutputError], n_samples: int
+) -> TaskFigures | None:
+    """What needs no second count: scores of classes, one row a sample."""
+    if not isinstance(task, Classes) or task.output not in reference:
+        return None
+    scores = reference[task.output]
+    each = scores.dtype.kind == "f" and scores.size // n_samples == max(scores.shape[1:], default=1) > 1
+    return task.figures_told(errors[task.output], n_samples) if each else None
+
+
+def _counted(
+    task: Task, reference: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], labels: Any
+) -> TaskFigures:
+    with np.errstate(invalid="ignore", over="ignore"):  # a network may overflow
+        return task.figures(reference, values, labels)
+
+
+def _fits(task: Task, reference: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> bool:
+    try:
+        _counted(task, reference, values, None)
+    except WorkbenchError:
+        return False
+    return True
