@@ -39,7 +39,10 @@ def test_a_snapshot_is_kept_compared_and_restored(notebook):
     notebook.execute(f"app.study.set_format({ACTIVATION!r}, 'fp16')")
     settle(notebook)
     page.get_by_role("button", name="Versions").click()
-    page.wait_for_function("() => !document.querySelector('.wb-versions-dialog tbody').textContent.includes('…')")
+    page.wait_for_function(
+        "() => { const body = document.querySelector('.wb-versions-dialog tbody');"
+        " return body.children.length === 3 && !body.textContent.includes('…'); }"
+    )
     names = rows_of(notebook).evaluate_all("(rows) => rows.map((row) => row.dataset.version)")
     assert names == ["present choices", "as it began", "<b>coarse</b>"]
     decibels = rows_of(notebook).evaluate_all("(rows) => rows.map((row) => Number(row.children[1].textContent))")
