@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.find_browser import ADVICE, find_browser
 from tests.browser.lab import PROJECT, Lab
 from tests.browser.notebook import FAILED, Notebook
+from tests.browser.one_app import CELL, begun_again, open_once
 
 HERE = Path(__file__).parent
 FLAGS = [  # no sandbox in containers, no service of the browser's own that would use the network or the processor
@@ -83,6 +84,48 @@ def open_notebook(lab: Lab, browser: Browser, request: pytest.FixtureRequest) ->
 def open_shared(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
     """As `open_notebook`, for a notebook that all tests of a module use; they leave it as they found it."""
     yield from opening(lab, browser, request.node)
+
+
+@pytest.fixture(scope="module")
+def app_page(open_shared: Callable[..., Notebook], request: pytest.FixtureRequest) -> Notebook:
+    """One app for all tests of a file: that of its `CELL`, by default the demo network with data."""
+    return open_once(open_shared, getattr(request.module, "CELL", CELL))
+
+
+@pytest.fixture
+def notebook(app_page: Notebook, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    """The app of the file as it began, after its `AGAIN`, which the kernel runs."""
+    with begun_again(app_page, request, getattr(request.module, "AGAIN", "app.study.set_recipe(start)")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shelf(open_shared: Callable[..., Notebook]) -> Notebook:
+    """A notebook with room for one widget after the other; `show` puts them there."""
+    opened = open_shared(["import ipywidgets\nshelf = ipywidgets.VBox()\nshelf"])
+    opened.run()
+    return opened
+
+
+@pytest.fixture
+def show(shelf: Notebook, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """show(code, widgets, *, theme="light", size=(1480, 1000)) -> Notebook, with new widgets in place of the last ones.
+
+    code: is run in the kernel, where `heard` is a new list. widgets: the expressions that it leaves, with commas.
+    """
+
+    def show_one(code: str, widgets: str, *, theme: str = "light", size: tuple[int, int] = (1480, 1000)) -> Notebook:
+        shelf.page.set_viewport_size({"width": size[0], "height": size[1]})
+        shelf.set_theme(theme)
+        shelf.page.mouse.move(5, 5)
+        shelf.execute(f"heard = []\n{code}\nfor old in shelf.children:\n    old.close()\nshelf.children = [{widgets}]")
+        shelf.wait_idle()
+        shelf.console_errors.clear()
+        return shelf
+
+    yield show_one
+    if request.node.stash.get(FAILED, False):
+        print(f"picture: {shelf.screenshot(request.node.name)}; console: {shelf.console_errors[:5]}")
 
 
 def opening(lab: Lab, browser: Browser, node: pytest.Item) -> Iterator[Callable[..., Notebook]]:

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +17,33 @@ from tests.browser.watching import Seen, drag, read_watch, start_watch
 
 FAILED = pytest.StashKey[bool]()  # of a test: whether it needs a picture
 KERNEL = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
-QUIET_S = 1.0  # a kernel that stayed idle for so long has nothing more to say
+CALM_MS = 120  # a page that owes nothing for so long, and two frames more, has painted what it was told
+# Every message to the kernel is answered by "idle" when all that it caused was said. `owed` holds those without.
+WATCH_MESSAGES = """() => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  if (window.talk?.kernel === kernel) return;
+  const talk = (window.talk = { kernel, owed: new Set() });
+  kernel.anyMessage.connect((_, { msg, direction }) => {
+    const state = msg.header.msg_type === "status" ? msg.content.execution_state : "";
+    if (direction === "send") talk.owed.add(msg.header.msg_id);
+    else if (state === "idle") talk.owed.delete(msg.parent_header.msg_id);
+    else if (state === "restarting") talk.owed.clear();
+  });
+}"""
+NOTHING_OWED = """async ([timeout, calm]) => {
+  const [end, frame] = [performance.now() + timeout, () => new Promise(requestAnimationFrame)];
+  const owes = () => window.talk.owed.size > 0 || window.talk.kernel.status !== "idle";
+  for (let since = performance.now(); performance.now() < end;) {
+    await new Promise((done) => setTimeout(done, 20));
+    if (owes()) since = performance.now();
+    else if (performance.now() - since >= calm) {
+      await frame();
+      await frame();
+      if (!owes()) return true;
+    }
+  }
+  return false;
+}"""
 EXECUTE = """async ([code, timeout]) => {
   const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const future = kernel.requestExecute({ code, store_history: false });
@@ -81,6 +109,7 @@ class Notebook:
         """Load the page, wait for its kernel, set the theme, fold the file browser away."""
         self.page.goto(self.lab.address(self.path))
         self.page.wait_for_function(f"window.jupyterapp && {KERNEL}?.status === 'idle'", timeout=timeout * 1000)
+        self.page.evaluate(WATCH_MESSAGES)
         self.page.evaluate("jupyterapp.shell.collapseLeft()")
         self.set_theme(theme)
 
@@ -105,15 +134,10 @@ class Notebook:
             assert not self.cell_errors(), self.cell_errors()
 
     def wait_idle(self, *, timeout: float = 60) -> None:
-        """Wait until the kernel has been idle for a second on end."""
-        deadline, quiet_since = time.monotonic() + timeout, None
-        while time.monotonic() < deadline:
-            idle = self.page.evaluate(f"{KERNEL}?.status") == "idle"
-            quiet_since = (quiet_since or time.monotonic()) if idle else None
-            if quiet_since is not None and time.monotonic() - quiet_since >= QUIET_S:
-                return
-            self.page.wait_for_timeout(100)
-        raise TimeoutError(f"the kernel of {self.path} was not quiet within {timeout} s")
+        """Wait until the kernel has dealt with every message of the page, and the page has painted what came back."""
+        self.page.evaluate(WATCH_MESSAGES)
+        if not self.page.evaluate(NOTHING_OWED, [timeout * 1000, CALM_MS]):
+            raise TimeoutError(f"the kernel of {self.path} was not quiet within {timeout} s")
 
     def cell_errors(self) -> list[str]:
         """The errors that cells ended with, as "cell 2: NameError: ..."."""
@@ -140,6 +164,16 @@ class Notebook:
             except NotYet:
                 continue
         raise AssertionError(f"the kernel of {self.path} takes no work")
+
+    @contextmanager
+    def kept_busy(self) -> Iterator[None]:
+        """The kernel works on a cell for as long as this lasts; fails where the cell ended before."""
+        self.keep_busy(120)
+        began = time.monotonic()
+        yield
+        assert time.monotonic() - began < 110, "the cell ended too early to show anything"
+        self.page.evaluate(f"{KERNEL}.interrupt()")
+        self.wait_idle()
 
     def restart_kernel(self, *, timeout: float = 60) -> None:
         """Restart without the question whether; the cells keep their outputs."""

@@ -3,8 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.one_app import open_once
-from tests.browser.test_app import settle
+from tests.browser.one_app import open_once, settle
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,14 @@ def test_every_page_and_dialog(notebook, theme):
         page.get_by_role("button", name=button).click()
         assert violations(page) == [], f"{theme}, {button}"
         page.keyboard.press("Escape")
-    for menu in (".wb-more", ".wb-menu-button", ".wb-facts", "[aria-label='explain SQNR']"):
+    for menu in (
+        ".wb-more",
+        ".wb-menu-button",
+        ".wb-facts",
+        ".wb-icon-save",
+        ".wb-save-page",
+        "[aria-label='explain SQNR']",
+    ):
         page.locator(menu).first.click()
         assert violations(page) == [], f"{theme}, what {menu} opens"
         page.keyboard.press("Escape")

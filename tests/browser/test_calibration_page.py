@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.one_app import begun_again, open_once
-from tests.browser.test_app import ACTIVATION, click, no_trouble, open_app, settle, value
+from tests.browser.one_app import ACTIVATION, click, no_trouble, open_app, open_once, settle, value
 
 CELL = """import workbench as wb
 from workbench.ui.topics.evaluation_distributions import counted_of
@@ -20,13 +19,6 @@ DRIFT = "app.study.state.answers['calibration_quality'].value.drift"
 def app_page(open_shared):
     """One app for all tests of this file; its evaluation data are twice as large as they should be."""
     return open_once(open_shared, CELL.format(scale=2))
-
-
-@pytest.fixture
-def notebook(app_page, request):
-    """The app with the choices that it began with, at this page."""
-    with begun_again(app_page, request, AGAIN) as opened:
-        yield opened
 
 
 def shown(notebook, selector):

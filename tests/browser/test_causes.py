@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.one_app import begun_again, open_once
-from tests.browser.test_app import OUTSIDE, OVERFLOWING, click, no_trouble, settle, value
+from tests.browser.one_app import OUTSIDE, OVERFLOWING, click, no_trouble, open_once, settle, value
 
 CELL = """import workbench as wb
 calibration, evaluation, labels = wb.demo.data()
@@ -26,13 +25,6 @@ ROW = ".wb-causes-list > .wb-cause"
 def app_page(open_shared):
     """One app for all tests of this file; one calibration sample is far too large."""
     return open_once(open_shared, CELL, LOUD_RANGES)
-
-
-@pytest.fixture
-def notebook(app_page, request):
-    """The app with ranges from min to max, at the page of causes."""
-    with begun_again(app_page, request, AGAIN) as opened:
-        yield opened
 
 
 def rows(notebook):

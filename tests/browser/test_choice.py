@@ -2,22 +2,26 @@
 
 import pytest
 
-from tests.browser.one_app import begun_again, look_at, open_once
-from tests.browser.test_app import ACTIVATION, OUTSIDE, OVERFLOWING, click, no_trouble, settle, value
+from tests.browser.one_app import (
+    ACTIVATION,
+    OUTSIDE,
+    OVERFLOWING,
+    begun_again,
+    click,
+    look_at,
+    no_trouble,
+    settle,
+    value,
+)
 
 WEIGHT = "blocks.0.depthwise.conv.weight"
 
 
 AGAIN = """app.study.set_recipe(start)
+app.study.set_target("")  # every format can be chosen
 for _catalogue, _name in ((wb.FORMATS, "mine"), (wb.CLIPPING, "a_third")):
     if _name in _catalogue:
         _catalogue.unregister(_name)"""
-
-
-@pytest.fixture(scope="module")
-def app_page(open_shared):
-    """One app for all tests of this file."""
-    return open_once(open_shared)
 
 
 @pytest.fixture
@@ -196,6 +200,8 @@ def test_lists_and_comparison_stay_inside_in_any_theme_and_size(notebook):
             notebook.set_theme(theme)
             notebook.page.wait_for_timeout(500)
             notebook.page.locator(".workbench-app").evaluate("(app) => app.scrollIntoView({ block: 'center' })")
+            if notebook.page.locator(".wb-rail-button[aria-expanded=false]").is_visible():  # the choice is a drawer
+                click(notebook, ".wb-rail-button")
             for opener in (".wb-more", ".wb-menu-button", ".wb-compare"):
                 click(notebook, opener)
                 notebook.page.wait_for_timeout(400)

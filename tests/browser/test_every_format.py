@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from tests.browser.test_app import no_trouble, open_app
+from tests.browser.one_app import no_trouble, open_app
 from workbench.numerics.formats.catalogue import FORMATS
 
 WEIGHT = "blocks.0.depthwise.conv.weight"

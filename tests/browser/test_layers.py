@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.one_app import open_once
-from tests.browser.test_app import no_trouble, settle, value
+from tests.browser.one_app import no_trouble, open_once, settle, value
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +54,15 @@ def test_the_overview_shows_where_a_layer_stands(notebook):
     page = notebook.page
     page.get_by_role("tab", name="Overview").click()
     heat = page.get_by_role("slider", name="layer", exact=True)
+    page.locator(".wb-heat[aria-valuemax]").wait_for()
     heat.focus()
     page.keyboard.press("Home")
-    settle(notebook)
+    page.locator(".wb-heat[aria-valuenow='1']").wait_for()
     first = value(notebook, "app.study.state.layer")
-    assert heat.get_attribute("aria-valuenow") == "1" and heat.get_attribute("aria-valuetext").startswith(first)
+    assert first == value(notebook, "app.study.model.layers[0].name")
+    assert heat.get_attribute("aria-valuetext").startswith(first)
     page.keyboard.press("ArrowRight")
-    settle(notebook)
-    assert heat.get_attribute("aria-valuenow") == "2"
+    page.locator(".wb-heat[aria-valuenow='2']").wait_for()
     box = heat.bounding_box()
     heat.click(position={"x": box["width"] - 3, "y": box["height"] / 2})
     settle(notebook)

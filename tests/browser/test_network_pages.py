@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.one_app import begun_again, open_once
-from tests.browser.test_app import OUTSIDE, OVERFLOWING, click, no_trouble, settle, value
+from tests.browser.one_app import OUTSIDE, OVERFLOWING, click, no_trouble, settle, value
 
 CELL = """import workbench as wb
 from workbench.ui.panels.samples import SamplesPanel
@@ -19,19 +18,6 @@ app.study.wait(60)
 app.study.set_format('stem.conv.weight', 'int4', 'network', same_kind=True)
 app.study.select('stem.conv.weight')
 app.pages.turn_to("depth")"""
-
-
-@pytest.fixture(scope="module")
-def app_page(open_shared):
-    """One app for all tests of this file."""
-    return open_once(open_shared, CELL)
-
-
-@pytest.fixture
-def notebook(app_page, request):
-    """The app with weights of four bits, at its first page."""
-    with begun_again(app_page, request, AGAIN) as opened:
-        yield opened
 
 
 def tip(notebook):

@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.browser.one_app import CELL, begun_again, open_once
-from tests.browser.test_app import ACTIVATION, no_trouble, settle
+from tests.browser.one_app import ACTIVATION, CELL, no_trouble, settle
 from tests.browser.watching import HERTZ
 from tests.ui.threshold.test_output import curve
 from workbench.ui.threshold.output import curve_facts
@@ -22,19 +21,6 @@ SHOWN = """(name) => {
   const style = getComputedStyle(document.querySelector(`[data-metric="${name}"]`));
   return style.visibility === "visible" && style.display !== "none";
 }"""
-
-
-@pytest.fixture(scope="module")
-def app_page(open_shared):
-    """One app for all tests of this file."""
-    return open_once(open_shared)
-
-
-@pytest.fixture
-def notebook(app_page, request):
-    """The app with the choices that it began with."""
-    with begun_again(app_page, request, "app.study.set_recipe(start)") as opened:
-        yield opened
 
 
 def look_at(notebook, tensor):

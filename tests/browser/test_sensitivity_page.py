@@ -5,8 +5,7 @@ import io
 
 import pytest
 
-from tests.browser.one_app import begun_again, open_once
-from tests.browser.test_app import click, no_trouble, settle, value
+from tests.browser.one_app import click, no_trouble, open_once, settle, value
 
 AGAIN = """from workbench.ui.panels.sensitivity import SensitivityPanel
 from workbench.ui.topics import sensitivity as topic
@@ -26,13 +25,6 @@ def app_page(open_shared):
     opened = open_once(open_shared)
     opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     return opened
-
-
-@pytest.fixture
-def notebook(app_page, request):
-    """The app with the choices that it began with, at this page."""
-    with begun_again(app_page, request, AGAIN) as opened:
-        yield opened
 
 
 def rows(notebook, side):
@@ -189,6 +181,8 @@ def test_a_change_is_followed_and_a_drag_is_not_disturbed(notebook):
 def test_nothing_sticks_out(notebook, theme, size):
     notebook.set_theme(theme)
     notebook.page.set_viewport_size({"width": size[0], "height": size[1]})
+    settle(notebook)
+    notebook.execute("app.pages.turn_to('sensitivity')")  # small ones fold the pages away
     choose(notebook, "usual")
     page = notebook.page.locator(".wb-sens")
     assert page.evaluate("(p) => p.scrollWidth <= p.clientWidth + 1 && p.scrollHeight <= p.clientHeight + 1")

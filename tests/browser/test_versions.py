@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.one_app import open_once
-from tests.browser.test_app import ACTIVATION, no_trouble, settle, value
+from tests.browser.one_app import ACTIVATION, no_trouble, open_once, settle, value
 
 # headless pages have no clipboard of their own; what is written to it is kept where the test can read it
 CLIPBOARD = (

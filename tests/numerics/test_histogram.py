@@ -75,6 +75,18 @@ def test_ranges_of_samples():
     assert len(kept.sample_ranges) == 8  # a value of before does not grow
 
 
+def test_a_sample_may_come_in_several_arrays():
+    builder = HistogramBuilder()
+    builder.add(np.array([[1.0, -2.0]]), [0])
+    builder.add(np.array([[5.0, np.nan]]), [0], continues=True)
+    builder.add(np.array([[np.nan, np.nan]]), [0], continues=True)
+    builder.add(np.array([[np.nan, np.nan]]), [1])
+    builder.add(np.array([[3.0, 4.0]]), [1], continues=True)
+    kept = builder.histogram()
+    np.testing.assert_array_equal(kept.sample_ranges, np.array([[-2, 5], [3, 4]], np.float32))
+    assert kept == Histogram.of([1.0, -2.0, 5.0, *[np.nan] * 5, 3.0, 4.0]) and kept.samples.n == 2
+
+
 def test_ranges_of_samples_are_all_there_or_not_at_all():
     plain, empty = Histogram.of([1.0, 2.0]), Histogram.of([])
     builder = HistogramBuilder()

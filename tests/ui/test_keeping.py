@@ -25,6 +25,8 @@ from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.recipe import Recipe
 
+BEGINNING = OPENING.format(options="")
+
 
 def test_a_snapshot_is_kept_restored_and_forgotten(study):
     study.set_format("conv2.weight", "int4")
@@ -64,8 +66,8 @@ def test_snapshots_that_are_none_are_refused():
 
 def run_script(code, study):
     """Run what follows the opening against a study of the same data."""
-    assert code.startswith(OPENING)
-    exec(compile(code.removeprefix(OPENING), "<script>", "exec"), {"study": study, "np": np})
+    assert code.startswith(BEGINNING)
+    exec(compile(code.removeprefix(BEGINNING), "<script>", "exec"), {"study": study, "np": np})
 
 
 def test_the_script_says_what_a_person_would_write(study):
@@ -74,7 +76,7 @@ def test_the_script_says_what_a_person_would_write(study):
     study.set_per_channel("conv2.weight", False)
     study.undo()
     study.select("relu_out")
-    assert study.code().removeprefix(OPENING).splitlines() == [
+    assert study.code().removeprefix(BEGINNING).splitlines() == [
         "",
         "study.set_format('conv2.weight', 'int4', 'layer', same_kind=True)",
         "study.set_range('relu_out', 0.0, 1.5)",

@@ -252,3 +252,14 @@ def test_the_header_tells_when_a_prediction_is_replaced(model):
         assert seen[0] == (before["changes"] + 1, False) and seen[-1] == (before["changes"] + 1, True)
     finally:
         app.close()
+
+
+def test_trouble_with_one_tensor_is_not_told_of_the_next(study):
+    study.select(ACTIVATION)
+    whole(study)
+    study.report_trouble(NAME, "it could not be measured")
+    study.ask("causes")  # any other change: the same tensor is still looked at
+    assert study.status == "it could not be measured"
+    study.ask("causes", False)
+    study.select(OTHER)
+    assert NAME not in study.state.trouble

@@ -34,14 +34,6 @@ def model(tmp_path_factory):
     return small_model(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture(scope="module")
-def shared(model):
-    made = App(model, images(), autosave=None)
-    assert made.study.wait(60)
-    yield made, made.recipe
-    made.close()
-
-
 @pytest.fixture
 def app(shared):
     """As it is after calibration, everything prepared; one for all tests."""
@@ -330,7 +322,7 @@ def test_preparing_ends_where_the_book_is_full(app):
 def test_another_choice_or_source_is_not_taken_for_the_same(app):
     study = app.study
     name, choice, source = made_for(study, WEIGHT)
-    other = dataclasses.replace(choice, note="another")
+    other = dataclasses.replace(choice)  # equal, but not the one
     assert study.prepared.known(name, choice, source) is not None
     assert study.prepared.known(name, other, source) is None and study.prepared.known(name, choice, object()) is None
 

@@ -60,13 +60,13 @@ def test_a_quiet_job_around_a_named_one_does_not_keep_its_name(study):
         begun.set()
         inside.wait(10)
         turn.cancelled()  # runs the urgent one in between
-        seen.append(study.state.activity)
+        seen.append(study.state.running)
         looked.set()
 
     study.worker.submit(Request("around", quiet, "", urgency=9, idle=True))
     assert begun.wait(10)
-    study.worker.submit(Request("named", lambda turn: seen.append(study.state.activity), "named work", urgency=1))
+    study.worker.submit(Request("named", lambda turn: seen.append(study.state.running), "named work", urgency=1))
     inside.set()
     assert looked.wait(10)
-    assert seen == ["named work", ""]
+    assert [work and work.what for work in seen] == ["named work", None]
     assert study.worker.wait(10, idle=True) and study.state.work == ()

@@ -1,10 +1,13 @@
 """The worker: one job at a time, the newest of a topic, the most urgent first, no error lost."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from workbench.models.segments import Cancelled
+from workbench.ui.state import running
 from workbench.ui.worker import Request, Work, Worker
 
 
@@ -14,7 +17,7 @@ class Listener:
         self.worker = Worker(
             lambda generation, value: self.values.append((generation.topic, value)),
             lambda job, error: self.errors.append((job.generation.topic, error)),
-            self.running.append,
+            lambda: self.running.append(running(self.worker.work())),
         )
 
     def submit(self, topic, compute, urgency=5, what="working", idle=False):
@@ -198,3 +201,48 @@ def test_a_newer_request_takes_the_place_of_a_stopped_one(listener):
     assert listener.worker.wait(10)
     assert ("figure", 2) in listener.values and ("figure", 1) not in listener.values
     assert not listener.worker.resume("figure")
+
+
+def test_a_script_ends_although_work_is_left():
+    """Idle work of a large network must not keep a plain script for minutes."""
+    script = """
+import threading, time
+from workbench.ui.worker import Request, Worker
+begun = threading.Event()
+def patient(turn):
+    begun.set()
+    while not turn.cancelled():
+        time.sleep(0.01)
+worker = Worker(lambda *_: None, lambda *_: None, lambda: None)
+worker.submit(Request("for ever", patient, idle=True))
+assert begun.wait(30)
+print("said")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "said\n", "")
+
+
+def test_the_thread_ends_with_the_work_and_another_begins(listener):
+    for value in ("one", "two"):
+        listener.submit(value, lambda turn, value=value: (value, threading.current_thread()))
+        assert listener.worker.wait(10)
+        thread = listener.values[-1][1][1]
+        thread.join(10)
+        assert not thread.is_alive()
+    assert [found[0] for _, found in listener.values] == ["one", "two"]
+
+
+def test_who_fails_when_told_keeps_nobody_waiting(caplog):
+    told = []
+
+    def publish(generation, value):
+        told.append(value)
+        if value == "bad":
+            raise KeyError("an observer's mistake")
+
+    worker = Worker(publish, lambda *_: None, lambda: None)
+    for value in ("bad", "good"):
+        worker.submit(Request(value, lambda turn, value=value: value))
+    assert worker.wait(10) and told == ["bad", "good"]
+    assert "telling of the work on 'bad' failed" in caplog.text
+    worker.close()

@@ -132,7 +132,7 @@ def test_fp16_is_true_float16_with_float32_ports(small, small_calibration, tmp_p
 
 def test_what_a_target_cannot_express_is_refused_by_name(small, small_calibration, tmp_path):
     recipe = choose(small, small_calibration)
-    with pytest.raises(WorkbenchError, match=r"onnx_fp16 cannot express .*'conv1.weight' is int8.*and \d more"):
+    with pytest.raises(WorkbenchError, match=r"onnx_fp16 cannot express .*'conv1.weight': it is int8.*and \d more"):
         export(small, recipe, tmp_path / "a.onnx", target="onnx_fp16")
     narrow = recipe.with_tensor("relu1_out", format="int8_narrow")
     with pytest.raises(WorkbenchError, match="Activation 'relu1_out'.*nearest is int8"):

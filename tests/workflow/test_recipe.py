@@ -27,10 +27,44 @@ def test_a_change_is_a_new_recipe():
 
 
 def test_what_is_not_given_is_kept():
-    first = recipe(a=dict(low=-1.0, high=2.0, note="mine", symmetric=False))
-    assert first.with_tensor("a", format="uint8")["a"].note == "mine"
+    first = recipe(a=dict(low=-1.0, high=2.0, symmetric=False))
     assert first.with_tensor("a", format="uint8")["a"].high == 2.0
-    assert first.with_tensor("a", note="yours")["a"].method == "hand"
+    assert first.with_tensor("a", rounding="up")["a"].method == "hand"
+
+
+def test_notes_stay_whatever_is_chosen():
+    first = recipe(a=dict(low=-1.0, high=2.0)).with_note("a", "mine").with_note("b", "stays float")
+    assert first.choices is first.with_note("a", "yours").choices  # the very same: no figure is worked out anew
+    assert first.with_tensor("a", format="uint8").notes == {"a": "mine", "b": "stays float"}
+    assert first.with_tensor("a", format="fp32").without("a").notes["a"] == "mine"
+    assert first.with_note("a", "").notes == {"b": "stays float"}
+    assert first != first.with_note("a", "yours")
+
+
+def test_notes_are_saved_and_compared():
+    first = recipe(a=dict(low=-1.0, high=2.0)).with_note("a", "mine").with_note("b", "stays float")
+    document = json.loads(json.dumps(first.to_json()))
+    assert document["tensors"]["a"]["note"] == "mine" and document["tensors"]["b"] == {"note": "stays float"}
+    assert Recipe.from_json(document) == first
+    there = first.diff(recipe(a=dict(low=-1.0, high=2.0)))
+    assert there == (Difference("a", "note", "mine", ""), Difference("b", "note", "stays float", ""))
+    left = first.diff(recipe())
+    assert [d.field for d in left] == ["format", "note", "note"]
+    document["tensors"]["a"]["note"] = ""  # as files say that were written before
+    assert Recipe.from_json(document).notes == {"b": "stays float"}
+    document["tensors"]["a"]["note"] = 3
+    with pytest.raises(WorkbenchError, match="'a': field 'note' is 3"):
+        Recipe.from_json(document)
+
+
+def test_entries_are_put_in_and_taken_out():
+    first = recipe(a=dict(low=-1.0, high=2.0)).with_note("a", "mine")
+    assert first.entry("b") is None and "note" in first.entry("a")
+    assert first.with_entries({"a": None}) == recipe()
+    assert first.with_entries({"a": {"note": "only"}}) == recipe().with_note("a", "only")
+    assert recipe().with_entries({"a": first.entry("a")}) == first
+    with pytest.raises(WorkbenchError, match="'a': field 'format' is missing"):
+        first.with_entries({"a": {}})
 
 
 def test_fp32_is_no_entry():

@@ -37,7 +37,7 @@ def recipes_of_many_kinds(model, calibration) -> list[Recipe]:
         int8.without(middle),
         int8.with_choice(choose_tensor(model, None, half, format="int4")),
         int8.with_choice(choose_tensor(model, None, half, format="pruned", sparsity=0.4)),
-        int8.with_tensor(weight, note="nothing else"),
+        int8.with_note(weight, "nothing else"),
         adds,
         adds.with_tensor(model.residual_inputs[-1], low=-1.0, high=1.0) if model.residual_inputs else adds,
         adds.without(*model.residual_inputs[:1]),
@@ -122,7 +122,7 @@ def test_a_change_begins_where_its_tensor_is_read(small, fresh, monkeypatch):
             simulator.compare(step)
             assert set(starts) == {small.chain.segment_reading(name)} and len(starts) == 4
     starts.clear()
-    simulator.compare(recipe.with_tensor("conv1.weight", note="mine"))
+    simulator.compare(recipe.with_note("conv1.weight", "mine"))
     assert starts == []  # nothing is different
 
 

@@ -110,6 +110,11 @@ class Model:
         """Multiply-accumulates of all layers at a batch of 1."""
         return sum(layer.n_macs for layer in self.layers)
 
+    @cached_property
+    def observable(self) -> frozenset[str]:
+        """Names of all activations whose values can be observed."""
+        return frozenset((*self.observed, *self.residual_inputs))
+
     @property
     def chain(self) -> "SegmentChain":
         """The network as a chain of onnxruntime sessions; worked out on first use."""

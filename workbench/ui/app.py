@@ -1,14 +1,17 @@
 """`App`: the workbench itself. Panels around the draggable plot, all of one `Study`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import ipywidgets
 
+from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.ui.panels.calibration_quality import CalibrationQualityPanel
 from workbench.ui.panels.causes import CausesPanel
+from workbench.ui.panels.channels import ChannelsPanel
 from workbench.ui.panels.choice import ChoicePanel
 from workbench.ui.panels.depth import DepthPanel
 from workbench.ui.panels.exporting import ExportPanel
@@ -20,15 +23,19 @@ from workbench.ui.panels.network import NetworkPanel
 from workbench.ui.panels.numbers import NumbersPanel
 from workbench.ui.panels.overview import OverviewPanel
 from workbench.ui.panels.pages import Page, PagesPanel
+from workbench.ui.panels.pictures import PictureSaver
+from workbench.ui.panels.rail import RailPanel
 from workbench.ui.panels.samples import SamplesPanel
 from workbench.ui.panels.sensitivity import SensitivityPanel
 from workbench.ui.panels.tabs import TabsPanel
 from workbench.ui.panels.tour import TourPanel
 from workbench.ui.panels.versions import VersionsPanel
 from workbench.ui.panels.work import WorkPanel
+from workbench.ui.picture_file import write_picture
 from workbench.ui.running_cell import RunningCell, running_cell
 from workbench.ui.showing import Showing
 from workbench.ui.study import Study
+from workbench.ui.tensor_picture import file_name, tensor_picture
 from workbench.ui.topics.output_curve import BEST_AT_OUTPUT, OutputCurves
 from workbench.ui.words import method_of_title
 from workbench.workflow.choice import Bound
@@ -36,9 +43,14 @@ from workbench.workflow.comparison import Metric
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 PAGES = {
-    Page("depth", "Along the depth", "how far every tensor is from the float network's"): DepthPanel,
-    Page("overview", "Overview", "every layer at once, and the neighbours of the selected one"): OverviewPanel,
+    Page("depth", "Along the depth", "how far every tensor is from the float network's", picture=True): DepthPanel,
+    Page(
+        "overview", "Overview", "every layer at once, and the neighbours of the selected one", picture=True
+    ): OverviewPanel,
     Page("causes", "Causes", "what costs the output most, why, and what would repair it", ("causes",)): CausesPanel,
     Page("samples", "Samples", "evaluation samples whose answer changed, the worst first", ("samples",)): SamplesPanel,
     Page(
@@ -52,6 +64,7 @@ PAGES = {
         "Calibration data",
         "are the calibration data like the evaluation data, and are there enough?",
         ("evaluation_distributions", "calibration_quality"),
+        picture=True,
     ): CalibrationQualityPanel,
 }
 
@@ -64,13 +77,14 @@ class App(ipywidgets.Box):
     model: Model, or the path of an ONNX file. data: for calibration, anything `calibrate` takes; None without.
     evaluation: data for the network's figures (default: `data`). labels: of the evaluation data, for accuracy: class
     indices (samples,), for boxes one array (n, 5) a sample, for other tasks what `Simulator` takes. metric: function of
-    (outputs, labels) -> float, shown beside them. autosave: folder for choices, which the same cell reads again; None
+    (outputs, labels) -> float, shown beside them. state: input name -> output name, for a recurrent network, whose data
+    are sequences of feeds, see `as_batches`. autosave: folder for choices, which the same cell reads again; None
     writes nothing.
     Raises WorkbenchError for a broken file and for data that do not fit the model.
 
     Weights are there at once; calibration, default choices and network figures follow in the background.
     `app.study` holds everything and has a verb for every click; `app.recipe` is what was chosen so far;
-    `app.pages.turn_to(name)` turns to a page about the network.
+    `app.pages.turn_to(name)` turns to a page about the network; `app.picture()` is what the plot shows as a figure.
     """
 
     def __init__(
@@ -81,17 +95,20 @@ class App(ipywidgets.Box):
         evaluation: Any = None,
         labels: Any = None,
         metric: Metric | None = None,
+        state: Mapping[str, str] | None = None,
         autosave: str | Path | None = "workbench-autosave",
     ) -> None:
         cell = running_cell()
         _end_earlier(cell)
         opened = model if isinstance(model, Model) else load(model)
-        self.study = Study(opened, data, evaluation=evaluation, labels=labels, metric=metric, autosave=autosave)
+        self.study = Study(
+            opened, data, evaluation=evaluation, labels=labels, metric=metric, state=state, autosave=autosave
+        )
         self.study.start(curves=True)
         self.study.ask(OutputCurves.name)
         self._cell, self._showing = cell, Showing(self.study)
         self.plot = self._showing.plot
-        tensor = ipywidgets.Box([TabsPanel(self.study), self.plot])
+        tensor = ipywidgets.Box([TabsPanel(self.study), self.plot, ChannelsPanel(self.study)])
         choice = ipywidgets.Box([ChoicePanel(self.study), NumbersPanel()])
         about = {page: kind(self.study) for page, kind in PAGES.items()}
         for page, panel in about.items():
@@ -99,12 +116,14 @@ class App(ipywidgets.Box):
         self.pages = PagesPanel(self.study, tuple(about))
         for panel in about.values():
             panel.turn_to = self.pages.turn_to
+        self._drawing = {page.name: panel for page, panel in about.items() if page.picture}
         pages = ipywidgets.Box([self.pages, *about.values()], _dom_classes=("wb-pages",))
         network = ipywidgets.Box([NetworkPanel(self.study), pages])
         rooms = {
             "header": HeaderPanel(self.study),
             "layers": LayersPanel(self.study),
             "tensor": tensor,
+            "rail": RailPanel(self.study),
             "choice": choice,
             "network": network,
             "inputs": InputsPanel(self.study),
@@ -113,6 +132,7 @@ class App(ipywidgets.Box):
             "versions": VersionsPanel(self.study),
             "work": WorkPanel(self.study),
             "tour": TourPanel(self.study),
+            "pictures": PictureSaver(lambda of: (self._file_name(of), self.picture(of))),
         }
         for name, widget in rooms.items():
             widget.add_class(f"wb-room-{name}")
@@ -130,6 +150,37 @@ class App(ipywidgets.Box):
         """What was chosen so far."""
         return self.study.state.recipe
 
+    def picture(self, of: str = "tensor") -> "go.Figure":
+        """A plotly Figure on white paper, with thresholds and numbers drawn in; it has `write_html` and `write_image`.
+
+        of: "tensor", the selected one, or a page: "depth", "overview", "calibration_quality" (once it was open).
+        Raises WorkbenchError for another word, and where there is nothing to draw yet.
+        """
+        import plotly.graph_objects as go
+
+        if of == "tensor":
+            logs = {"log_counts": self.plot.log_counts, "log_axis": self.plot.log_axis}
+            return go.Figure(tensor_picture(self.study.model, self.study.state, self.plot.material, **logs))
+        if of not in self._drawing:
+            raise WorkbenchError(f"no picture of {of!r}; expected one of {', '.join(('tensor', *self._drawing))}")
+        drawn = self._drawing[of].picture()
+        if drawn is None:
+            raise WorkbenchError(f"the page {of!r} shows nothing yet; app.pages.turn_to({of!r}) and app.study.wait()")
+        return go.Figure(drawn)
+
+    def save_picture(self, path: str | Path, of: str = "tensor") -> Path:
+        """Write `picture(of)` to an .svg, .png, .pdf or .html file; all but the last need the extra `figures`.
+
+        Raises WorkbenchError without it, for another ending, and as `picture` does.
+        """
+        return write_picture(self.picture(of), path)
+
+    def _file_name(self, of: str) -> str:
+        state = self.study.state
+        choice = state.recipe.choices.get(state.selected)
+        parts = (state.selected, "fp32" if choice is None else choice.format) if of == "tensor" else (of,)
+        return file_name(self.study.model.name, *parts)
+
     def close(self) -> None:
         """End background work, save, and take the app off the page."""
         if hasattr(self, "_parts"):  # not where the model or the data were refused
@@ -140,7 +191,8 @@ class App(ipywidgets.Box):
 
     def _moved(self, change: Any) -> None:
         new, old = change["new"], change["old"]
-        parts = ("selected", "layer", "recipe", "calibration", "errors", "details", "answers", "measured", "trouble")
+        about = ("selected", "layer", "recipe", "errors", "details", "answers", "measured", "trouble")
+        parts = (*about, "calibration", "calibrated", "set_aside")
         if old is not None and all(getattr(new, part) is getattr(old, part) for part in parts):
             return
         self._showing.draw(new)

@@ -16,6 +16,8 @@ from workbench.numerics.clipping.catalogue import CLIPPING
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.filelock import FileLock
 from workbench.ui.history import History, step_between, stepped
+from workbench.ui.limits import ANY, DEFAULT_TARGET
+from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.files import read_json, write_text
 from workbench.workflow.recipe import Recipe
 
@@ -30,6 +32,7 @@ class Saved:
     """What a file holds.
 
     decided: tensors chosen by hand before defaults came; whole: defaults had come. snapshots: kept recipes by name.
+    target: name of what it is to be exported to, see `State`.
     """
 
     recipe: Recipe
@@ -39,6 +42,7 @@ class Saved:
     decided: frozenset[str] = frozenset()
     whole: bool = True
     snapshots: Mapping[str, Recipe] = field(default_factory=dict)
+    target: str = DEFAULT_TARGET
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +54,7 @@ class Saved:
             "decided": sorted(self.decided),
             "whole": self.whole,
             "snapshots": {name: step_between(self.recipe, kept) for name, kept in self.snapshots.items()},
+            "target": self.target,
         }
 
     @classmethod
@@ -70,7 +75,12 @@ class Saved:
             raise WorkbenchError("field 'snapshots' must map names to entries that differ from the recipe's")
         snapshots = {name: stepped(recipe, step) for name, step in steps.items()}
         whole = bool(document.get("whole", True))
-        return cls(recipe, history, **names, decided=frozenset(decided), whole=whole, snapshots=snapshots)
+        target = document.get("target", DEFAULT_TARGET)
+        if target not in (ANY, *TARGETS):
+            raise WorkbenchError(f"field 'target' must be empty or one of {', '.join(TARGETS)}")
+        return cls(
+            recipe, history, **names, decided=frozenset(decided), whole=whole, snapshots=snapshots, target=target
+        )
 
 
 def unregistered(document: Any) -> list[str]:

@@ -25,14 +25,16 @@ from workbench.ui.jobs import (
     errors_job,
     layer_tensors,
 )
+from workbench.ui.limits import Limits
 from workbench.ui.prepared import PreparedBook
 from workbench.ui.sampled import SampleBook
-from workbench.ui.state import FormatTable, State, TensorDetails
+from workbench.ui.state import FormatTable, Measured, State, TensorDetails
 from workbench.ui.subjects import is_heavy
 from workbench.ui.topics.catalogue import topics_of
 from workbench.ui.topics.effect import Network
-from workbench.ui.topics.topic import Means, topic_requests
+from workbench.ui.topics.topic import Means, still_said, topic_requests
 from workbench.ui.worker import Request
+from workbench.workflow.check_inputs import NOT_CHECKED
 from workbench.workflow.choose import weight_names
 from workbench.workflow.comparison import Metric
 from workbench.workflow.data import as_batches
@@ -56,14 +58,17 @@ class Background(Core):
         evaluation: Any = None,
         labels: Any = None,
         metric: Metric | None = None,
+        state: Mapping[str, str] | None = None,
         autosave: str | Path | None = None,
     ) -> None:
         super().__init__(model, Recipe(model.name, model.sha256))
-        judged = data if evaluation is None else evaluation
+        judged, self.fed_back = data if evaluation is None else evaluation, state
         self.labels = getattr(judged, "labels", None) if labels is None else labels
         self.class_names: Mapping[int, str] = getattr(judged, "class_names", {})
-        self.data = None if data is None else as_batches(model, data)
-        self.evaluation = None if judged is None else self.data if judged is data else as_batches(model, judged)
+        self.data = None if data is None else as_batches(model, data, state=state)
+        same = judged is data
+        self.evaluation = None if judged is None else self.data if same else as_batches(model, judged, state=state)
+        self.limits = Limits(model)
         self.samples = SampleBook(model, self.data)
         self.choices, self.errors = ChoiceBook(model), ErrorBook(model, self.samples)
         self.prepared, self._preparing = PreparedBook(), False
@@ -84,10 +89,12 @@ class Background(Core):
         notices = (*self.model.notices, *self.autosave.notices)
         for batches in dict.fromkeys(id(b) for b in (self.data, self.evaluation) if b is not None):
             notices += next(b.notices for b in (self.data, self.evaluation) if id(b) == batches)  # type: ignore[union-attr]
+        if self.evaluation is not None and self.evaluation.has_state:
+            notices += (Notice("inputs", NOT_CHECKED),)
         self.autosave.said = self.say
         state = dataclasses.replace(self.state, notices=tuple(dict.fromkeys(notices)))
         if saved is not None:
-            fields = ("recipe", "history", "decided", "whole", "snapshots")
+            fields = ("recipe", "history", "decided", "whole", "snapshots", "target")
             state = dataclasses.replace(state, **{name: getattr(saved, name) for name in fields})
         first = next((n for n in self._names if n in self._weights), next(iter(self._names), ""))
         selected = saved.selected if saved is not None and saved.selected in self._names else first
@@ -117,7 +124,7 @@ class Background(Core):
                 self.worker.submit(Request("weights", weights, "choosing ranges of weights", WEIGHTS))
             elif self.data is None:
                 self.update(lambda s: dataclasses.replace(s, whole=True))
-        if self._judged is not None:
+        if self._judged is not None and self.evaluation is not None and not self.evaluation.has_state:
             judged, labels = self._judged, self._network.class_labels if self._network is not None else None
 
             def look(_turn: Any) -> Any:
@@ -173,7 +180,8 @@ class Background(Core):
         if topic in self.topics:
             return dataclasses.replace(state, answers={**state.answers, topic: value})
         if topic == "network":
-            return dataclasses.replace(state, measured=value) if value.recipe is state.recipe else state
+            same = value.recipe.choices is state.recipe.choices
+            return _measured_as(state, value) if same else state
         field = {"input": "input_report", "export": "exported"}[topic]
         return dataclasses.replace(state, **{field: value})
 
@@ -182,7 +190,10 @@ class Background(Core):
         if new.calibration is not old.calibration:
             touched = [name for name in self._names if name not in self._weights]
         else:
-            touched = list(changed_tensors(old.recipe, new.recipe)) if new.recipe is not old.recipe else []
+            touched = list(changed_tensors(old.recipe, new.recipe))
+        if new.measured is not None and new.recipe.choices is old.recipe.choices:  # notes change no figure
+            measured_now = old.measured is not None and old.measured.recipe is old.recipe
+            new = _measured_as(new, new.measured) if measured_now else new
         if touched or new.selected != old.selected:
             errors = dict(new.errors)
             for name in (*touched, new.selected):
@@ -193,6 +204,9 @@ class Background(Core):
                         errors[name] = known
             coded = {n: bits for n, bits in new.coded_bits.items() if n not in touched}
             new = dataclasses.replace(new, errors=errors, coded_bits=coded)
+        trouble = still_said(self.topics, old, new)
+        if trouble is not new.trouble:
+            new = dataclasses.replace(new, trouble=trouble)
         if new.catalogues != old.catalogues:
             self.prepared.clear()
         if new.details is None or not self._is_present(new, new.details):
@@ -204,16 +218,29 @@ class Background(Core):
                 new = dataclasses.replace(new, details=None)
         if new.formats is not None and (new.formats.tensor != new.selected or not new.asked.keys() & FORMAT_QUESTIONS):
             new = dataclasses.replace(new, formats=None)
-        moved = any(getattr(new, part) is not getattr(old, part) for part in ("recipe", "selected", "snapshots"))
-        if moved and (new.decided or new.snapshots or old.snapshots):
-            fields = (new.recipe, new.history, new.selected, new.layer, new.decided, new.whole, new.snapshots)
+        moved = any(
+            getattr(new, part) is not getattr(old, part) for part in ("recipe", "selected", "snapshots", "target")
+        )
+        worth_keeping = (new.decided, new.snapshots, old.snapshots, new.recipe.notes, old.recipe.notes)
+        if moved and (any(worth_keeping) or new.target != old.target):
+            fields = (
+                new.recipe,
+                new.history,
+                new.selected,
+                new.layer,
+                new.decided,
+                new.whole,
+                new.snapshots,
+                new.target,
+            )
             self.autosave.later(Saved(*fields))
         return new
 
     def wanted(self, old: State, new: State) -> list[Request]:
         """What a change calls for."""
         requests = []
-        recipe_changed, data_changed = new.recipe is not old.recipe, new.calibration is not old.calibration
+        recipe_changed = new.recipe.choices is not old.recipe.choices
+        data_changed = new.calibration is not old.calibration
         if recipe_changed or data_changed:
             requests.append(self._errors_request(new))
         another = new.selected != old.selected or (
@@ -302,6 +329,12 @@ class Background(Core):
 
     def _known(self, state: State, name: str) -> Any:
         return self.errors.known(name, state.recipe.choices.get(name), self._source(state, name))
+
+
+def _measured_as(state: State, measured: Measured) -> State:
+    """The state with these figures as those of its recipe."""
+    now = measured if measured.recipe is state.recipe else dataclasses.replace(measured, recipe=state.recipe)
+    return state if state.measured is now else dataclasses.replace(state, measured=now)
 
 
 def _counting(background: Background) -> Callable[[], None]:

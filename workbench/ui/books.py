@@ -181,10 +181,8 @@ class ChoiceBook:
             return self.choose(calibration, name, format=format, method=default, **default_grouping(is_weight))
         if not present.variation.has_scale or not wanted.has_scale:
             kept = self._kept(calibration, present, wanted)
-            chosen = self.choose(
-                calibration, name, format=format, method=default, **default_grouping(is_weight), **kept
-            )
-            return dataclasses.replace(chosen, note=present.note) if present.note else chosen
+            grouping = default_grouping(is_weight)
+            return self.choose(calibration, name, format=format, method=default, **grouping, **kept)
         if present.method == "hand":
             overflow = present.overflow if present.overflow in wanted.overflows else None
             band = present.zero_band if can_prune(wanted) else 0.0
@@ -210,8 +208,7 @@ class ChoiceBook:
             wanted |= default_grouping(is_weight)
         if "method" in changes:
             wanted.pop("dynamic", None)
-        chosen = self.choose(calibration, present.tensor, **_said(wanted | changes))
-        return dataclasses.replace(chosen, note=present.note) if present.note else chosen
+        return self.choose(calibration, present.tensor, **_said(wanted | changes))
 
     def varied(self, calibration: Distributions | None, present: TensorChoice, **changes: Any) -> TensorChoice:
         """The present choice with another rounding, overflow or sparsity; a range set by hand is kept, any other is

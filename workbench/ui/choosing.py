@@ -14,6 +14,7 @@ from workbench.numerics.formats.presets import PRESETS, Preset
 from workbench.numerics.formats.rounding import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from workbench.ui.background import Background
 from workbench.ui.books import default_method, source_of
+from workbench.ui.channel_ranges import with_channel
 from workbench.ui.code import action
 from workbench.ui.scopes import Scope, tensors_in_scope
 from workbench.workflow.choice import Bound, Dynamic, TensorChoice
@@ -52,7 +53,7 @@ class Choosing(Background):
         wanted = PRESETS[preset]
 
         def changed(each: str, present: TensorChoice | None) -> TensorChoice:
-            return self._preset(each, present, wanted)
+            return self._preset(each, wanted)
 
         self._change_in(name, scope, same_kind, changed)
 
@@ -138,6 +139,22 @@ class Choosing(Background):
         self._change(changed)
 
     @action
+    def set_channel_range(self, name: str, channel: int, low: float, high: float) -> None:
+        """Saturate one channel of a tensor that is quantized per channel; the others keep their ranges.
+
+        channel: index along the channel axis. A symmetric tensor stays symmetric: low is -high, or 0 where its codes
+        are unsigned. Raises WorkbenchError for a tensor without ranges of channels, for an index that is none of its
+        channels, and for a range that is none.
+        """
+
+        def changed(recipe: Recipe) -> Recipe:
+            present = self._chosen(recipe, name)
+            lows, highs = with_channel(present, channel, low, high)
+            return recipe.with_tensor(name, low=lows, high=highs, symmetric=present.symmetric)
+
+        self._change(changed)
+
+    @action
     def set_method(self, name: str, method: str) -> None:
         """Let a clipping method choose the range of a tensor; a dynamic range becomes a fixed one."""
         _ = CLIPPING[method]
@@ -170,6 +187,12 @@ class Choosing(Background):
         """
         self._rechoose(name, per_channel=per_channel, block_size=block_size)
 
+    @action
+    def set_note(self, name: str, text: str) -> None:
+        """Keep a few words of one's own about a tensor, a float one too; "" takes them out. No figure changes."""
+        _ = self.model.tensors[name]
+        self._change(lambda recipe: recipe.with_note(name, " ".join(text.split())))
+
     def layer_named(self, name: str) -> Layer | None:
         """A layer by its name."""
         return next((each for each in self.model.layers if each.name == name), None)
@@ -180,7 +203,7 @@ class Choosing(Background):
         present = self.layer_named(self.state.layer)
         return present if present in readers else next(iter(readers), None)
 
-    def _preset(self, name: str, present: TensorChoice | None, preset: Preset) -> TensorChoice:
+    def _preset(self, name: str, preset: Preset) -> TensorChoice:
         """The choice that a preset makes of one tensor."""
         is_weight = self.model.tensors[name].values is not None
         options: dict[str, Any] = {"format": preset.format, "rounding": preset.rounding}
@@ -191,8 +214,7 @@ class Choosing(Background):
             options["symmetric"] = is_weight if preset.symmetric is None else preset.symmetric
             if is_weight:
                 options["per_channel"] = preset.per_channel is not False
-        chosen = self.choices.choose(self.state.calibration, name, **options)
-        return dataclasses.replace(chosen, note=present.note) if present is not None and present.note else chosen
+        return self.choices.choose(self.state.calibration, name, **options)
 
     def _vary(self, name: str, scope: Scope, same_kind: bool, **fields: Any) -> None:
         """Rounding or overflow of all tensors in a scope that have a format; a float tensor is refused by name only."""

@@ -4,7 +4,7 @@ import functools
 import inspect
 import itertools
 import pprint
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
@@ -21,7 +21,7 @@ OPENING = """import numpy as np
 import workbench as wb
 
 # model, data: as given to wb.App(model, data)
-app = wb.App(model, data, autosave=None)
+app = wb.App(model, data, {options}autosave=None)
 study = app.study
 study.wait()
 """
@@ -81,11 +81,21 @@ def written(value: Any) -> str:
     return repr(value)
 
 
-def script(recipes: Sequence[Recipe], lines: Sequence[str], more: Sequence[str] = ()) -> str:
-    """A program that makes the changes from each recipe to the next. lines: one a change, "" where none is known."""
+def script(
+    recipes: Sequence[Recipe],
+    lines: Sequence[str],
+    more: Sequence[str] = (),
+    *,
+    state: Mapping[str, str] | None = None,
+) -> str:
+    """A program that makes the changes from each recipe to the next. lines: one a change, "" where none is known.
+
+    state: as given to wb.App.
+    """
     pairs = zip(lines, itertools.pairwise(recipes), strict=True)
     steps = [line or change_line(before, after) for line, (before, after) in pairs]
-    return "\n".join((OPENING, *steps, *more, ""))
+    opening = OPENING.format(options="" if state is None else f"state={dict(state)!r}, ")
+    return "\n".join((opening, *steps, *more, ""))
 
 
 def change_line(before: Recipe, after: Recipe) -> str:

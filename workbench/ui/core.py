@@ -14,8 +14,8 @@ from workbench.models.model import Model
 from workbench.ui.code import present_line
 from workbench.ui.history import History, changed_tensors
 from workbench.ui.outbox import Outbox
-from workbench.ui.state import State
-from workbench.ui.worker import Doing, Generation, Job, Request, Worker
+from workbench.ui.state import State, running
+from workbench.ui.worker import Generation, Job, Request, Worker
 from workbench.workflow.recipe import Recipe
 
 log = logging.getLogger("workbench")
@@ -69,7 +69,7 @@ class Core(traitlets.HasTraits):
         self._last_report = 0.0
         self._state = State(recipe)
         self._delivered: State | None = None
-        self.worker = Worker(self.publish, self._failed, self._started)
+        self.worker = Worker(self.publish, self._failed, self._work_moved)
         self._deliver()
 
     @property
@@ -96,10 +96,10 @@ class Core(traitlets.HasTraits):
             if expected is not None and old.recipe is not expected:
                 return False
             changed = changed_tensors(old.recipe, recipe)
-            if not changed:
+            if not changed and old.recipe.notes == recipe.notes:
                 return True
             history, decided = old.history.after_change(old.recipe, present_line()), old.decided.union(changed)
-            before = old.measured if old.measured and old.measured.recipe is old.recipe else old.before
+            before = old.before_change() if changed else old.before
             self._replace(
                 dataclasses.replace(old, recipe=recipe, history=history, decided=decided, before=before),
             )
@@ -118,7 +118,7 @@ class Core(traitlets.HasTraits):
         with self._lock:
             old = self._state
             recipe, history = way(old.history, old.recipe)
-            before = old.measured if old.measured and old.measured.recipe is old.recipe else old.before
+            before = old.before if recipe.choices is old.recipe.choices else old.before_change()
             self._replace(dataclasses.replace(old, recipe=recipe, history=history, before=before))
         self._tell()
 
@@ -228,18 +228,15 @@ class Core(traitlets.HasTraits):
         what = job.what or "background work"
         self.report_trouble(job.generation.topic, f"{what[:1].upper()}{what[1:]} stopped. {words}")
 
-    def _started(self, _doing: Doing | None) -> None:
-        """Tell what runs: the innermost job that has a name."""
-        runs = next((each for each in self.worker.work() if each.condition == "runs"), None)
-        new = ("", None, "") if runs is None else (runs.what, runs.share, runs.words)
-        state, now = self._state, time.monotonic()
-        unchanged = new == (state.activity, state.progress, state.progress_words)
-        if unchanged or (new[0] == state.activity and now - self._last_report < BETWEEN_REPORTS):
+    def _work_moved(self) -> None:
+        """Tell what runs: a new piece at once, how far it is not too often."""
+        work, now = self.worker.work(), time.monotonic()
+        known, now_running = self._state.running, running(work)
+        same_piece = (known and known.topic) == (now_running and now_running.topic)
+        if known == now_running or (same_piece and now - self._last_report < BETWEEN_REPORTS):
             return
         self._last_report = now
-        activity, share, words = new
-        told: dict[str, Any] = {"activity": activity, "progress": share, "progress_words": words}
-        self.update(lambda s: self._with_work(dataclasses.replace(s, **told)))
+        self.update(self._with_work)
 
     def _with_work(self, state: State) -> State:
         work = self.worker.work()

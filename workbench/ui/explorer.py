@@ -1,7 +1,7 @@
 """`explore`: the draggable plot for one array, without a network."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import traitlets
@@ -18,8 +18,13 @@ from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.numerics.values import as_float32
 from workbench.ui.panels.numbers import NumbersPanel
+from workbench.ui.panels.pictures import PictureSaver
+from workbench.ui.tensor_picture import file_name, subject_picture
 from workbench.ui.threshold.subject import Subject
 from workbench.ui.threshold.widget import ThresholdPlot
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 TITLES = {"least_error": "least MSE", "entropy": "least KL", "min_max": "min–max", "percentile": "99.99 %"}
 
@@ -54,11 +59,20 @@ class Explorer(ipywidgets.HBox):
         self.plot.layout.min_width = "0"
         numbers = NumbersPanel()
         numbers.layout.flex = "0 0 270px"
-        super().__init__([self.plot, numbers], quantizer=quantizer, error=error)
+        saver = PictureSaver(lambda _of: (file_name("values", self.quantizer.format.name), self.picture()))
+        super().__init__([self.plot, numbers, saver], quantizer=quantizer, error=error)
         self.add_class("workbench-app")
         self.layout.flex_flow = "row wrap"
         self.layout.padding = "10px 12px"
         self.layout.grid_gap = "10px 20px"
+
+    def picture(self) -> "go.Figure":
+        """What the plot shows as a plotly Figure on white paper, with thresholds and numbers drawn in."""
+        import plotly.graph_objects as go
+
+        logs = {"log_counts": self.plot.log_counts, "log_axis": self.plot.log_axis}
+        subject = self._subject(self.quantizer, self.error)
+        return go.Figure(subject_picture(subject, "", self.plot.material, **logs))
 
     def _covering(self, low: float, high: float) -> Quantizer:
         return Quantizer.covering(self._format, low, high, symmetric=self._symmetric)

@@ -85,7 +85,9 @@ def _lines(document: dict[str, Any], field: str, n: int) -> tuple[str, ...]:
 
 
 def changed_tensors(before: Recipe, after: Recipe) -> tuple[str, ...]:
-    """Names whose entries differ, in the order of the recipes."""
+    """Names whose choices differ, in the order of the recipes."""
+    if before.choices is after.choices:
+        return ()
     names = dict.fromkeys([*before, *after])
     return tuple(n for n in names if not _same(before.choices.get(n), after.choices.get(n)))
 
@@ -95,14 +97,13 @@ def _same(one: TensorChoice | None, other: TensorChoice | None) -> bool:
 
 
 def step_between(before: Recipe, after: Recipe) -> dict[str, Any]:
-    """Tensor name -> its entry in `after`, None where it has none; only where the two differ."""
-    entries = {name: after.choices.get(name) for name in changed_tensors(before, after)}
-    return {name: None if entry is None else entry.to_json() for name, entry in entries.items()}
+    """Tensor name -> its entry in `after`, None where it has none; only where choice or note differ."""
+    noted = (n for n in {**before.notes, **after.notes} if before.notes.get(n) != after.notes.get(n))
+    return {name: after.entry(name) for name in dict.fromkeys((*changed_tensors(before, after), *noted))}
 
 
 def stepped(recipe: Recipe, step: Any) -> Recipe:
     """The recipe with the entries of a step put in or, where None, taken out."""
     if not isinstance(step, Mapping):
         raise WorkbenchError(f"a step of the history must map tensor names to entries, got {step!r:.80}")
-    added = [TensorChoice.from_json(name, entry) for name, entry in step.items() if entry is not None]
-    return recipe.without(*(name for name, entry in step.items() if entry is None)).with_choices(*added)
+    return recipe.with_entries(step)

@@ -15,11 +15,11 @@ from workbench.ui.books import ChoiceBook, Distributions, ErrorBook, source_of
 from workbench.ui.coded import coded_bits, worth_coding
 from workbench.ui.sampled import AT_ONCE, SampleBook, needs_samples
 from workbench.ui.worker import Turn
+from workbench.workflow.batches import Batches
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import NoRange
-from workbench.workflow.data import Batches
 from workbench.workflow.progress import Progress
 from workbench.workflow.recipe import Recipe
 

@@ -8,6 +8,7 @@ from workbench.messages import WorkbenchError
 from workbench.ui.choosing import Choosing
 from workbench.ui.code import action, script
 from workbench.ui.history import stepped
+from workbench.ui.limits import DEFAULT_TARGET
 from workbench.ui.state import State
 from workbench.workflow.recipe import Recipe
 
@@ -57,8 +58,10 @@ class Keeping(Choosing):
     def code(self) -> str:
         """The changes that can be undone as a Python script; run on the same data it ends at the present recipe."""
         history = self.state.history
-        looked_at = f"study.select({self.state.selected!r})" if self.state.selected else ""
-        return script((*history.past, self.state.recipe), history.done, (looked_at,) if looked_at else ())
+        state = self.state
+        seen = [f"study.set_target({state.target!r})"] if state.target != DEFAULT_TARGET else []
+        seen += [f"study.select({state.selected!r})"] if state.selected else []
+        return script((*history.past, state.recipe), history.done, seen, state=self.fed_back)
 
     def _snapshot(self, name: str) -> Recipe:
         snapshots = self.state.snapshots

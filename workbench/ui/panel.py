@@ -51,6 +51,10 @@ class Panel(anywidget.AnyWidget):
         """What the script shows of a moment, as JSON values."""
         raise NotImplementedError
 
+    def picture(self) -> dict[str, Any] | None:
+        """What the panel draws at present, as a plotly figure for a file; None: nothing that could be drawn."""
+        return None
+
     def refresh(self) -> None:
         """Show the present moment again."""
         self._seen = self.study.state

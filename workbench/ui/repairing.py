@@ -95,13 +95,12 @@ class Repairing(Choosing):
         fitting = [new for old, new in found.choices if state.recipe.choices.get(old.tensor) is old and new != old]
         if not fitting:
             return state
-        before = state.measured if state.measured and state.measured.recipe is state.recipe else state.before
         return dataclasses.replace(
             state,
             recipe=state.recipe.with_choices(*fitting),
             history=state.history.after_change(state.recipe),
             decided=state.decided.union(choice.tensor for choice in fitting),
-            before=before,
+            before=state.before_change(),
         )
 
     def consistent(self, old: State, new: State) -> State:

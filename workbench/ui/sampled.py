@@ -1,6 +1,7 @@
 """Errors that no distribution knows: blocks and dynamic ranges of activations, measured on a few kept samples."""
 
 import dataclasses
+import itertools
 import math
 import threading
 from collections.abc import Callable, Iterable
@@ -12,8 +13,8 @@ from workbench.models.segments import Cancelled
 from workbench.numerics.errors.error import QuantizationError
 from workbench.numerics.errors.measured import measured_error
 from workbench.numerics.quantizer import Quantizer
+from workbench.workflow.batches import Batches, Feeds, Outputs
 from workbench.workflow.choice import TensorChoice
-from workbench.workflow.data import Batches
 from workbench.workflow.plan import quantizer_of_activation
 
 MOST_SAMPLES = 32
@@ -29,7 +30,7 @@ def needs_samples(choice: TensorChoice | None) -> bool:
 class SampleBook:
     """The first samples of a few activations of the float network, float32 (samples, ...) each.
 
-    batches: the data; None without. At most `MOST_SAMPLES` samples, fewer where a tensor is large.
+    batches: the data; None without. At most `MOST_SAMPLES` samples, fewer where a tensor is large; of sequences steps.
     """
 
     def __init__(self, model: Model, batches: Batches | None) -> None:
@@ -55,10 +56,13 @@ class SampleBook:
         if not wanted or self._batches is None:
             return
         parts: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
-        for feeds in self._batches.first(MOST_SAMPLES):
+
+        def run(feeds: Feeds) -> Outputs:
             if cancelled is not None and cancelled():
                 raise Cancelled
-            result = self._model.chain.run(feeds, keep=wanted, cancelled=cancelled)
+            return self._model.chain.run(feeds, keep=wanted, cancelled=cancelled)
+
+        for (result,) in itertools.islice(self._batches.first(MOST_SAMPLES).all_steps(run), MOST_SAMPLES):
             for name in wanted:
                 parts[name].append(np.atleast_1d(result[name]))
         with self._lock:

@@ -55,6 +55,5 @@ def layers_named(model: Model, names: Iterable[str]) -> tuple[Layer, ...]:
 
 def quantizable(model: Model, layer: Layer) -> tuple[str, ...]:
     """The weight of a layer and the activations it reads that can be observed."""
-    observed = {*model.observed, *model.residual_inputs}
     weight = (layer.weight,) if layer.weight is not None else ()
-    return (*weight, *dict.fromkeys(n for n in layer.inputs if n in observed))
+    return (*weight, *dict.fromkeys(n for n in layer.inputs if n in model.observable))

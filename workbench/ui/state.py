@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.messages import Notice
 from workbench.numerics.errors.error import QuantizationError
 from workbench.ui.history import History
+from workbench.ui.limits import DEFAULT_TARGET
 from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.comparison import Comparison
@@ -130,9 +131,9 @@ class State:
     where there is nothing to say. formats: the selected tensor in all formats, once asked. answers: topic -> what it
     found last, about this moment or an earlier one.
     task: what the person said that the outputs are, a name of `TASKS`; "" where it is guessed.
+    target: what the network is to be exported to, a name of `TARGETS`; "": any format will do.
     catalogues: how often a format or method was registered or taken out since the study began.
-    activity: what runs in the background; progress: its share that is done; progress_words: how far it is, in words.
-    work: all background work that has a name: what runs, what waits, what was stopped.
+    work: all background work that has a name: what runs, the innermost first, what waits, what was stopped.
     """
 
     recipe: Recipe
@@ -155,14 +156,12 @@ class State:
     answers: Mapping[str, Answer] = field(default_factory=lambda: NOTHING)
     catalogues: int = 0
     task: str = ""
+    target: str = DEFAULT_TARGET
     measured: Measured | None = None
     before: Measured | None = None
     input_report: "InputReport | None" = None
     exported: Exported | None = None
     notices: tuple[Notice, ...] = ()
-    activity: str = ""
-    progress: float | None = None
-    progress_words: str = ""
     work: "tuple[Work, ...]" = ()
     trouble: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
@@ -183,10 +182,25 @@ class State:
     def can_redo(self) -> bool:
         return bool(self.history.future)
 
+    def before_change(self) -> Measured | None:
+        """What a change that is made now is to be compared with."""
+        return self.measured if self.measured and self.measured.recipe is self.recipe else self.before
+
+    @property
+    def running(self) -> "Work | None":
+        """The piece of background work that runs."""
+        return running(self.work)
+
+    @property
+    def progress(self) -> float | None:
+        """Share of what runs that is done; None where that is not known."""
+        return None if self.running is None else self.running.share
+
     @property
     def status(self) -> str:
         """One line: what went wrong in the background, else what runs and how far it is, else ""."""
-        return self.latest_trouble or self.progress_words or self.activity
+        now = self.running
+        return self.latest_trouble or ("" if now is None else now.words or now.what)
 
     @property
     def latest_trouble(self) -> str:
@@ -210,3 +224,8 @@ class State:
         name = output or next(iter(first))
         now, then = first[name].sqnr_db, second[name].sqnr_db
         return now - then if abs(now) < float("inf") and abs(then) < float("inf") else None
+
+
+def running(work: "tuple[Work, ...]") -> "Work | None":
+    """The innermost piece of work that runs."""
+    return next((each for each in work if each.condition == "runs"), None)

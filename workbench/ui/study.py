@@ -29,7 +29,8 @@ class Study(Keeping, Repairing):
 
     model: Model. data: for calibration, anything `as_batches` takes; None without. evaluation: data for the network's
     figures (default: `data`). labels: of the evaluation data, what its task takes, as class indices (samples,). metric:
-    function of (outputs, labels) -> float, worked out for every output. autosave: folder, or None.
+    function of (outputs, labels) -> float, worked out for every output. state: input name -> output name, for a
+    recurrent network, whose data are sequences of feeds, see `as_batches`. autosave: folder, or None.
     Raises WorkbenchError for data that do not fit the model.
 
     `study.start()` begins the background work (default choices, calibration, network figures); `study.wait()` blocks
@@ -108,6 +109,16 @@ class Study(Keeping, Repairing):
         after `ask("output_curve")`.
         """
         self._change(lambda recipe: recipe.with_choice(self.output_curves.best_choice(self.state, name)))
+
+    def set_target(self, name: str) -> None:
+        """Say what the network is to be exported to: a name of `TARGETS`; "": any format will do.
+
+        What the target cannot express is greyed in the app and marked where it is chosen already; nothing is changed.
+        Raises WorkbenchError for another name.
+        """
+        if name:
+            TARGETS[name]  # an unknown name is refused
+        self.update(lambda s: s if s.target == name else dataclasses.replace(s, target=name))
 
     def set_task(self, name: str = "") -> None:
         """Say what the outputs are: a name of `TASKS`; "" goes back to the guess. Raises WorkbenchError for another."""

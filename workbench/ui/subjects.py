@@ -5,8 +5,10 @@ from workbench.numerics.statistics.histogram import Histogram
 from workbench.ui.alternatives import ALWAYS_MARKED
 from workbench.ui.books import distribution_in, source_of
 from workbench.ui.state import State
+from workbench.ui.threshold.extremes import Ends
 from workbench.ui.threshold.subject import Subject
 from workbench.ui.words import caption, method_title
+from workbench.workflow.diagnosis.look import channel_axis
 
 HEAVY = 1 << 17  # values of a weight, whose curves take more than a moment
 ON_THE_WAY = "the curves are on their way"
@@ -65,3 +67,14 @@ def measured_on(state: State) -> int:
     """How many samples the error of the selected tensor was measured on; 0 where it is read off all values."""
     details, choice = state.details, state.recipe.choices.get(state.selected)
     return details.n_samples if details is not None and details.choice is choice else 0
+
+
+def channels_in(model: Model, name: str, ends: Ends) -> tuple[int | None, bool]:
+    """(the axis of `Placed.shape` that counts channels, whether the values are known to come from single samples)."""
+    n_axes, tensor = len(ends[0].shape or ends[1].shape), model.tensors[name]
+    if tensor.values is not None:
+        axes = (each.weight_axis for each in model.layers if each.weight == name)
+        return next(axes, None), False
+    whole = tensor.shape is not None and len(tensor.shape) == n_axes > 0  # axis 0 was not the samples
+    axis = channel_axis(model, name)
+    return axis if axis < 0 or whole else axis - 1, not whole

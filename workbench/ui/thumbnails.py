@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from workbench.models.segments import Cancelled
-from workbench.workflow.data import Batches
+from workbench.workflow.batches import Batches
 
 SIDE = 64  # pixels of a thumbnail, at most
 
@@ -42,9 +42,11 @@ def pictures_of(
 ) -> dict[int, np.ndarray | None]:
     """Samples by their numbers in the data, each of the first input that is a picture; None where none is.
 
-    Numbers that are not there are left out. Raises `Cancelled` when cancelled() is true.
+    Of sequences none is. Numbers that are not there are left out. Raises `Cancelled` when cancelled() is true.
     """
     wanted, found = set(numbers), dict[int, np.ndarray | None]()
+    if batches.has_state:
+        return dict.fromkeys(wanted.intersection(batches.sample_numbers))
     for feeds, present in batches.numbered():
         if cancelled is not None and cancelled():
             raise Cancelled

@@ -1,15 +1,19 @@
 """`Worker`: one background thread that computes values, the most urgent first, the newest of a topic only."""
 
-import contextlib
+import atexit
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from workbench.models.segments import Cancelled
+
+log = logging.getLogger("workbench")
+LAST_WORDS = 2.0  # seconds that a job has to notice that the interpreter ends
 
 
 @dataclass(frozen=True)
@@ -93,16 +97,17 @@ class Worker:
     `submit` replaces what waits under the same topic and makes what runs under it give up (`cancelled()` turns true).
     While a job asks `cancelled()`, more urgent jobs are run in between, so that a long calibration does not keep the
     selected tensor waiting. Results go to publish(generation, value), errors to failed(job, exception), both called
-    in the worker's thread; started(doing or None) tells what runs.
+    in the worker's thread; moved() says that `work()` may have changed. The thread is there as long as there is work;
+    it does not keep a script from ending.
     """
 
     def __init__(
         self,
         publish: Callable[[Generation, Any], object],
         failed: Callable[[Job, Exception], None],
-        started: Callable[[Doing | None], None],
+        moved: Callable[[], None],
     ) -> None:
-        self._publish, self._failed, self._started = publish, failed, started
+        self._publish, self._failed, self._moved = publish, failed, moved
         self._lock = threading.Lock()
         self._numbers: dict[str, int] = {}
         self._count = itertools.count(1)
@@ -112,8 +117,8 @@ class Worker:
         self._stopped: dict[str, Request] = {}
         self._closed = False
         self._quiet = threading.Condition(self._lock)
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workbench")
         self._thread: threading.Thread | None = None
+        _working.add(self)
 
     def submit(self, request: Request) -> Generation:
         """Ask for a value; an older request of the topic is dropped."""
@@ -124,8 +129,9 @@ class Worker:
             self._stopped.pop(request.topic, None)
             self._numbers[request.topic] = generation.number
             self._waiting[request.topic] = Job(generation, request)
-        with contextlib.suppress(RuntimeError):  # closed in this very moment
-            self._executor.submit(self._run_all)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run_all, name="workbench", daemon=True)
+                self._thread.start()
         return generation
 
     def cancel(self, topic: str) -> None:
@@ -201,12 +207,13 @@ class Worker:
             self._numbers.clear()
             self._waiting.clear()
             self._quiet.notify_all()
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _next(self, more_urgent_than: int | None = None) -> Job | None:
         with self._lock:
             jobs = [job for job in self._waiting.values() if more_urgent_than is None or job.urgency < more_urgent_than]
             if not jobs:
+                if more_urgent_than is None:
+                    self._thread = None  # the thread ends; what is submitted from now on begins another
                 return None
             job = min(jobs, key=lambda job: (job.urgency, job.generation.number))
             del self._waiting[job.generation.topic]
@@ -214,29 +221,28 @@ class Worker:
             return job
 
     def _run_all(self) -> None:
-        self._thread = threading.current_thread()
         while (job := self._next()) is not None:
-            self._run(job)
+            try:
+                self._run(job)
+            except Exception:  # of somebody who was told; what waits must not wait for ever
+                log.exception("telling of the work on %r failed", job.generation.topic)
 
     def _run(self, job: Job) -> None:
-        doing = Doing(job)
-
         def cancelled() -> bool:
             while self.is_current(job.generation):
                 urgent = self._next(more_urgent_than=job.urgency)
                 if urgent is None:
                     return False
                 self._run(urgent)
-                self._started(doing)
+                self._moved()
             return True
 
         def report(done: int, total: int, words: str = "") -> None:
-            nonlocal doing
-            doing = self._doing[job.generation.topic] = Doing(job, done / max(total, 1), words)
-            self._started(doing)
+            self._doing[job.generation.topic] = Doing(job, done / max(total, 1), words)
+            self._moved()
 
-        self._doing[job.generation.topic] = doing
-        self._started(doing)
+        self._doing[job.generation.topic] = Doing(job)
+        self._moved()
         try:
             value = job.request.compute(Turn(lambda value: self._publish(job.generation, value), cancelled, report))
         except Cancelled:
@@ -253,6 +259,20 @@ class Worker:
                 self._doing.pop(job.generation.topic, None)
                 quiet = not self._running and all(other.request.idle for other in self._waiting.values())
             if quiet:
-                self._started(None)
+                self._moved()
             with self._lock:
                 self._quiet.notify_all()
+
+
+_working: WeakSet[Worker] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Give up all work and wait a moment: a thread that still runs while the interpreter goes may take it down."""
+    threads = [worker._thread for worker in _working]
+    for worker in list(_working):
+        worker.close()
+    for thread in threads:
+        if thread is not None:
+            thread.join(LAST_WORDS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.models.model import Model
-from workbench.workflow.data import Feeds
+from workbench.workflow.batches import Feeds
 
 LEADING, FOCUS = 0.125, 0.25  # shares of the budget: all borders of the first batches; the tensor being changed
 BYTE_COST = 10.0  # multiply-accumulates that take as long as a byte of a border

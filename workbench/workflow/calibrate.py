@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
 from workbench.numerics.statistics.histogram import HistogramBuilder
+from workbench.workflow.batches import Batches, Feeds, Outputs, Run
 from workbench.workflow.calibration import Calibration
-from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.data import as_batches
 from workbench.workflow.memory import MEMORY_BYTES, MemoryNeeded, memory_needed, observed_tensors
 from workbench.workflow.progress import Progress, with_bar
 
@@ -28,6 +29,7 @@ def calibrate(
     memory_bytes: int = MEMORY_BYTES,
     on_batch: OnBatch | None = None,
     cancelled: Callable[[], bool] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Calibration:
     """Run `data` through the float network and count every observed activation. Counts do not depend on the batches.
 
@@ -38,9 +40,11 @@ def calibrate(
     it starts. Batches are cut smaller where they may be, and tensors are counted in groups, one pass through the data
     for each, where they do not fit together. on_batch(progress, snapshot) is called after each batch; snapshot() gives
     the calibration so far. cancelled() is asked between batches and segments; True raises `Cancelled`.
+    state: input -> output, for sequences of a recurrent network, see `as_batches`; what is counted is the float run of
+    each sequence from its first step to its last, the states that it takes over with it. A sequence is one sample.
     Raises WorkbenchError for data that do not fit the model or leave nothing to run.
     """
-    batches = as_batches(model, data, preprocess=preprocess).without(leave_out)
+    batches = as_batches(model, data, preprocess=preprocess, state=state).without(leave_out)
     needed = memory_needed(model, batches, memory_bytes=memory_bytes)
     counting = _Counting(model, batches.recut(needed.batch_size), needed, cancelled)
     steps = with_bar(counting.steps(), counting.n_steps, progress)
@@ -52,7 +56,7 @@ def calibrate(
 
 
 class _Counting:
-    """One calibration on its way. n_steps: batches to run, those of all groups of tensors together."""
+    """One calibration on its way. n_steps: runs of the network, those of all groups of tensors together."""
 
     def __init__(
         self, model: Model, batches: Batches, needed: MemoryNeeded, cancelled: Callable[[], bool] | None
@@ -63,36 +67,46 @@ class _Counting:
         self._finished: dict[str, Any] = {}
         self._builders: dict[str, HistogramBuilder] = {}
         self._n_samples = 0
-        self.n_steps = batches.n_batches * len(needed.groups)
+        self._numbers: Sequence[int] = ()  # of the samples that are running
+        self._continues = False  # whether they have been running before
+        self.n_steps = batches.n_steps * len(needed.groups)
 
     def steps(self) -> Iterable[int]:
         """Run batch after batch; yields how many are done."""
         done = itertools.count(1)
         for group in self._needed.groups:
             self._builders = {name: HistogramBuilder() for name in group}
-            # what follows the last tensor of the group need not be computed
+            # what follows the last tensor of the group need not be computed, unless the next step takes it over
             stop = 1 + max((self._model.chain.segment_making(name) for name in group), default=-1)
-            for feeds, numbers in self._batches.numbered():
-                if self._cancelled is not None and self._cancelled():
-                    raise Cancelled
-                self._run(feeds, numbers, stop)
-                if group is self._needed.groups[0]:
-                    self._n_samples += len(numbers)
-                yield next(done)
+            run = self._run(None if self._batches.has_state else stop)
+            for item, numbers in self._batches.numbered():
+                self._numbers, self._continues = numbers, False
+                for _ in self._batches.steps(item, run):
+                    if group is self._needed.groups[0] and not self._continues:
+                        self._n_samples += len(numbers)
+                    self._continues = True
+                    yield next(done)
             # one after the other, the last ones first, small as a rule: no more is held than while counting
             for name in reversed(group):
                 self._finished[name] = self._builders.pop(name).histogram()
 
-    def _run(self, feeds: Any, numbers: Sequence[int], stop: int) -> None:
+    def _run(self, stop: int | None) -> Run:
         def count(name: str, values: np.ndarray) -> None:
-            self._builders[name].add(values, numbers)
+            self._builders[name].add(values, self._numbers, continues=self._continues)
 
-        self._model.chain.run(feeds, keep=tuple(self._builders), stop=stop, observe=count, cancelled=self._cancelled)
+        def run(feeds: Feeds) -> Outputs:
+            if self._cancelled is not None and self._cancelled():
+                raise Cancelled
+            return self._model.chain.run(
+                feeds, keep=tuple(self._builders), stop=stop, observe=count, cancelled=self._cancelled
+            )
+
+        return run
 
     def progress(self, done: int, seconds: float) -> Progress:
         """How far it is after `seconds`."""
         in_group = done - 1
-        group = in_group // max(self._batches.n_batches, 1)
+        group = in_group // max(self._batches.n_steps, 1)
         return Progress(
             done=done,
             total=self.n_steps,

@@ -15,6 +15,7 @@ from workbench.workflow.comparison import wilson_interval
 from workbench.workflow.data import as_batches
 from workbench.workflow.input_evidence import Evidence, colour_axis, gather
 
+NOT_CHECKED = "The inputs of sequences are not compared with what the network was trained on: that takes single feeds."
 FEW = 8  # below this many samples only gross deviations count
 SPREAD, SPREAD_OF_FEW = 2.0, 5.0  # times wider or narrower than in training; right inputs measure 0.78 to 1.2
 NARROW = 1.6  # a doubt from here on
@@ -79,7 +80,7 @@ def check_inputs(
         raise WorkbenchError(f"limit={limit}; expected at least 1 sample")
     if labels is None:
         labels = getattr(data, "labels", None)
-    everything = as_batches(model, data, preprocess=preprocess)
+    everything = as_batches(model, data, preprocess=preprocess).without_state("check_inputs")
     known = None if labels is None else _checked_labels(labels, everything.n_samples)
     batches = everything.first(limit)
     seen = gather(model, batches)

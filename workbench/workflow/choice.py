@@ -33,7 +33,7 @@ class TensorChoice:
     other formats.
     dynamic: the range is found anew in each "batch" or "sample" while the network runs; low and high are then those
     of calibration, shown for comparison. None: the range is fixed.
-    estimated: the range was not measured on data (BatchNorm statistics). note: the person's own words.
+    estimated: the range was not measured on data (BatchNorm statistics).
     """
 
     tensor: str
@@ -45,7 +45,6 @@ class TensorChoice:
     axis: int | None = None
     block_size: int | None = None
     estimated: bool = False
-    note: str = ""
     rounding: Rounding = "nearest_even"
     overflow: Overflow | None = None
     zero_band: float = 0.0
@@ -125,7 +124,6 @@ class TensorChoice:
             "scale": _plain(quantizer.scale),
             "zero_point": _plain(quantizer.zero_point),
             "estimated": self.estimated,
-            "note": self.note,
             **{name: _plain_or_none(getattr(self, name)) for name in UNSAID if getattr(self, name) != UNSAID[name]},
         }
 
@@ -171,7 +169,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "axis": (int, type(None)),
     "block_size": (int, type(None)),
     "estimated": (bool,),
-    "note": (str,),
     "rounding": (str,),
     "overflow": (str, type(None)),
     "zero_band": (int, float),

@@ -43,6 +43,11 @@ class OutputError:
     agreement_interval: tuple[float, float] | None = None
     sqnr_error_db: float | None = None
 
+    @classmethod
+    def of(cls, sums: ErrorSums) -> "OutputError":
+        """Of values that are no answers, of which nothing but sums is known."""
+        return cls(sums.sqnr_db, sums.cosine, None, sums.mse, None)
+
 
 @dataclass(frozen=True)
 class TensorError:

@@ -66,14 +66,16 @@ def error_along_depth(
     *,
     before: Recipe | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> ErrorAlongDepth:
     """SQNR and cosine of every observed tensor, quantized network against float.
 
-    data: anything `as_batches` takes. sample: the number of a single one; None: all of them. before: a recipe to
-    compare with. A network of a fixed batch is given a single sample as often as that takes; dynamic ranges are those
-    of this sample alone then. Raises WorkbenchError where the sample is not there, a recipe or the data do not fit.
+    data, state: anything `as_batches` takes; a sequence is a sample. sample: the number of a single one; None: all of
+    them. before: a recipe to compare with. A network of a fixed batch is given a single sample as often as that takes;
+    dynamic ranges are those of this sample alone then. Raises WorkbenchError where the sample is not there, a recipe or
+    the data do not fit.
     """
-    batches = as_batches(model, data, preprocess=preprocess)
+    batches = as_batches(model, data, preprocess=preprocess, state=state)
     samples = tuple(batches.sample_numbers) if sample is None else (sample,)
     simulator = Simulator(model, batches if sample is None else one_sample(model, batches, sample))
     earlier = None if before is None else simulator.compare(before)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench.messages import WorkbenchError
+from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.statistics.distribution import Distribution
-from workbench.workflow.check_inputs import InputReport
-from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.batches import Batches
+from workbench.workflow.check_inputs import NOT_CHECKED, InputReport
+from workbench.workflow.data import as_batches
 from workbench.workflow.diagnosis.case import OVERFLOWN, Case
 from workbench.workflow.diagnosis.catalogue import KINDS
 from workbench.workflow.diagnosis.finding import Diagnosis, Finding, Remedy
@@ -41,6 +42,7 @@ def diagnose(
     kinds: Sequence[str] | None = None,
     inputs: InputReport | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    state: Mapping[str, str] | None = None,
     cache_bytes: int = 500_000_000,
     on_finding: OnFinding | None = None,
     on_step: OnStep | None = None,
@@ -53,14 +55,15 @@ def diagnose(
     gave most on `n_samples`. Without data all gains are estimates from local errors. evaluation: distributions of other
     data, to see whether the calibration covers them; None: those of the samples that run. kinds: names in `KINDS`;
     None: all, and a check of the inputs. inputs: what `check_inputs` said of the data; None: it is asked now.
-    on_finding: called with the diagnosis so far, first with the estimates, then after each measured finding.
-    on_step(done, total, words): how far it is. cancelled: asked often; True raises `Cancelled`.
+    state: input -> output, for sequences of a recurrent network, see `as_batches`; what comes into them is not checked,
+    and a notice says so. on_finding: called with the diagnosis so far, first with the estimates, then after each
+    measured finding. on_step(done, total, words): how far it is. cancelled: asked often; True raises `Cancelled`.
     Raises WorkbenchError where recipe, data or kinds do not fit.
     """
     asked = [KINDS[name] for name in (KINDS if kinds is None else kinds)]
     if n_samples < 1 or n_runs < 0:
         raise WorkbenchError(f"n_samples={n_samples}, n_runs={n_runs}; expected at least 1 sample and 0 runs")
-    batches = None if data is None else as_batches(model, data, preprocess=preprocess)
+    batches = None if data is None else as_batches(model, data, preprocess=preprocess, state=state)
     batches = None if batches is None else batches.recut(min(QUICK, batches.n_samples)).first(n_samples)
     tell, step = on_finding or _to_nobody, on_step or _to_nobody
     step(0, 1, "looking for causes")
@@ -70,7 +73,12 @@ def diagnose(
         step(done, len(asked), f"looking for causes, {done} of {len(asked)} kinds")
         found += [_predicted(case, finding) for finding in evidence(case)]
     kept = [one for one in found if one is not None]
-    first = unnormalised(model, batches, inputs) if batches is not None and kinds is None else ()
+    first: tuple[Finding, ...] = ()
+    if batches is not None and kinds is None:
+        if batches.has_state and inputs is None:
+            batches = dataclasses.replace(batches, notices=(*batches.notices, Notice("inputs", NOT_CHECKED)))
+        else:
+            first = unnormalised(model, batches, inputs)
     diagnosis = Diagnosis((*first, *sorted(kept, key=by_prediction)))
     tell(diagnosis)
     if batches is None:

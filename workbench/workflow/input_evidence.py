@@ -8,8 +8,8 @@ import numpy as np
 from workbench.models.batch_statistics import BatchStatistics
 from workbench.models.model import Model, Port
 from workbench.models.protos import is_operator
+from workbench.workflow.batches import Batches
 from workbench.workflow.comparison import answer_axis, answers
-from workbench.workflow.data import Batches
 
 DEAD = 1e-3  # channels whose |gamma| is below this share of the largest say nothing
 N_SHOWN = 3

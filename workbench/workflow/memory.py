@@ -1,12 +1,14 @@
 """`memory_needed`: what a calibration will take, told before it starts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from workbench.models.model import Model
-from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.batches import Batches
+from workbench.workflow.data import as_batches
 
 MEMORY_BYTES = 2_000_000_000  # what calibration may take beside the network
 COUNTED_BYTES = 2_200_000  # a tensor while it is counted, see `RowCounts`: a large page, and a little beyond
@@ -41,15 +43,17 @@ class MemoryNeeded:
         return f"about {_megabytes(self.total)} ({words}; batches of {self.batch_size}{passes})"
 
 
-def memory_needed(model: Model, data: Any, *, memory_bytes: int = MEMORY_BYTES) -> MemoryNeeded:
+def memory_needed(
+    model: Model, data: Any, *, memory_bytes: int = MEMORY_BYTES, state: Mapping[str, str] | None = None
+) -> MemoryNeeded:
     """What `calibrate(model, data, memory_bytes=memory_bytes)` will take; it does not grow with the data.
 
     One sample runs through the network to see the sizes of its tensors. Counts are a measured mean: tensors whose
     values spread over many powers of two take more. A network whose smallest batch alone needs more than
-    `memory_bytes` gets that batch all the same.
+    `memory_bytes` gets that batch all the same. state: as `calibrate` takes it.
     Raises WorkbenchError for data that do not fit the model.
     """
-    batches = as_batches(model, data)
+    batches = as_batches(model, data, state=state)
     names = observed_tensors(model)
     fixed, per_sample = _live_bytes(model, batches)
     kept = KEPT_BYTES * len(names)
@@ -79,7 +83,7 @@ def observed_tensors(model: Model) -> tuple[str, ...]:
 def _live_bytes(model: Model, batches: Batches) -> tuple[int, int]:
     """(fixed, for each sample): bytes of the values that a run holds at once at its fullest moment."""
     chain = model.chain
-    feeds = next(iter(batches))
+    feeds = batches.one_feed()
     if batches.can_be_recut:
         feeds = {name: array[:1] for name, array in feeds.items()}
     sizes = {name: array.nbytes for name, array in feeds.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from workbench.models.model import Model
 from workbench.models.protos import names_read
 from workbench.numerics.errors.sums import ErrorSums
-from workbench.workflow.data import Feeds
+from workbench.workflow.batches import Feeds
 from workbench.workflow.plan import same
 from workbench.workflow.settings import Settings
 

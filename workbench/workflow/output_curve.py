@@ -12,11 +12,12 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.sums import ErrorSums
+from workbench.workflow.batches import joined
 from workbench.workflow.choice import Bound, TensorChoice
 from workbench.workflow.choose import weight_names
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
-from workbench.workflow.simulate import Simulator, joined
+from workbench.workflow.simulate import Simulator
 
 N_POINTS, LEAST = 24, 0.1  # points of the curve, from this share of the data's range to all of it
 N_REFINED = 16  # further points around the best one, for each direction
@@ -200,9 +201,11 @@ def output_curve(
     data_range: (low, high) that is factor 1; None: the ends of the values that the simulator's samples give.
     output: which graph output; None: the first. on_point(curve so far): called after every point, the coarse ones
     first. cancelled: asked often; True raises `Cancelled`.
-    Raises WorkbenchError for a tensor that the recipe leaves float or whose format has no threshold.
+    Raises WorkbenchError for a tensor that the recipe leaves float or whose format has no threshold, and for sequences
+    of a recurrent network: the curve begins its runs in the middle, where a state hangs on all steps before.
     """
     choice = _with_threshold(recipe, tensor)
+    _ = simulator.resumed  # refuses sequences
     simulator.compare(recipe, tensors=False, cancelled=cancelled)
     simulator.prepare(simulator.model.chain.segment_reading(tensor), cancelled)
     low, high = data_range or _data_range(simulator, recipe, choice, cancelled)
@@ -266,7 +269,7 @@ def _data_range(
     settings = simulator.settings(recipe)
     ends = [0.0, 0.0]
     for part in simulator.runs.parts():
-        values = simulator.runs.value(part, settings, tensor, cancelled)
+        values = simulator.resumed.value(part, settings, tensor, cancelled)
         finite = values[np.isfinite(values)]
         if finite.size and not part.look:
             ends = [min(ends[0], float(finite.min())), max(ends[1], float(finite.max()))]
@@ -288,7 +291,7 @@ class _Trial:
         self.reference = simulator.float_outputs(cancelled)[output]
 
     def at(self, choice: TensorChoice, low_factor: float, high_factor: float) -> CurvePoint:
-        runs, settings = self.simulator.runs, self.simulator.settings(self.recipe.with_choice(choice))
+        runs, settings = self.simulator.resumed, self.simulator.settings(self.recipe.with_choice(choice))
         whole, own = ErrorSums(), ErrorSums()
         outputs: list[np.ndarray] = []
         for part in runs.parts():

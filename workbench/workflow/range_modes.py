@@ -66,7 +66,8 @@ def with_range_mode(new: Recipe | None, stored: Recipe, mode: RangeMode) -> Reci
         )
     take = _widened if mode == "update" else _applied
     choices = {name: take(choice, stored[name]) if name in stored else choice for name, choice in new.items()}
-    return Recipe(new.model_name, new.model_sha256, choices, (*new.notices, *_remarks(choices, new, stored, mode)))
+    notices = (*new.notices, *_remarks(choices, new, stored, mode))
+    return Recipe(new.model_name, new.model_sha256, choices, notices, stored.notes)
 
 
 def _widened(new: TensorChoice, stored: TensorChoice) -> TensorChoice:

@@ -1,5 +1,6 @@
 """`Recipe`: everything that was chosen for a network, as one value that is printed, saved, compared and rerun."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,15 +38,19 @@ class Recipe(Mapping[str, TensorChoice]):
 
     model_name, model_sha256: the file the choices were made for.
     notices: remarks of the step that made it; they are neither compared nor saved.
+    notes: tensor name -> a person's own words about it, whether it has an entry or stays float.
     """
 
     model_name: str
     model_sha256: str
     choices: Mapping[str, TensorChoice] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+        if not isinstance(self.choices, MappingProxyType):  # of another recipe: the same object says the same choices
+            object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+        object.__setattr__(self, "notes", MappingProxyType({n: text for n, text in self.notes.items() if text}))
 
     def __getitem__(self, tensor: str) -> TensorChoice:
         try:
@@ -62,7 +67,8 @@ class Recipe(Mapping[str, TensorChoice]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Recipe):
             return NotImplemented
-        return self.model_sha256 == other.model_sha256 and dict(self.choices) == dict(other.choices)
+        same = self.model_sha256 == other.model_sha256 and self.notes == other.notes
+        return same and dict(self.choices) == dict(other.choices)
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
@@ -76,8 +82,10 @@ class Recipe(Mapping[str, TensorChoice]):
 
     def with_choices(self, *choices: TensorChoice) -> "Recipe":
         """The recipe with several entries replaced or added."""
+        if not choices:
+            return self
         merged = {**self.choices, **{choice.tensor: choice for choice in choices}}
-        return Recipe(self.model_name, self.model_sha256, merged, self.notices)
+        return dataclasses.replace(self, choices=merged)
 
     def with_tensor(
         self,
@@ -90,7 +98,6 @@ class Recipe(Mapping[str, TensorChoice]):
         symmetric: bool | None = None,
         axis: int | None = None,
         block_size: int | None = None,
-        note: str | None = None,
         rounding: Rounding | None = None,
         overflow: Overflow | None = None,
         zero_band: float | None = None,
@@ -130,7 +137,7 @@ class Recipe(Mapping[str, TensorChoice]):
         elif not own_range and not FORMATS[present.format].has_scale and low is None:
             raise WorkbenchError(f"tensor {tensor!r} as {present.format} has no threshold; give low and high")
         given: dict[str, Any] = dict(
-            format=format, method=method, symmetric=symmetric, axis=axis, block_size=block_size, note=note
+            format=format, method=method, symmetric=symmetric, axis=axis, block_size=block_size
         )
         given |= dict(rounding=rounding, overflow=overflow, zero_band=zero_band, levels=levels, dynamic=dynamic)
         values.update({k: v for k, v in given.items() if v is not None})
@@ -138,36 +145,67 @@ class Recipe(Mapping[str, TensorChoice]):
             values.update(own_range_of(FORMATS[values["format"]], values["levels"], values["axis"]))
         return self.with_choice(TensorChoice(**values))
 
+    def with_note(self, tensor: str, text: str) -> "Recipe":
+        """The recipe with a person's own words about a tensor, a float one too; "" takes them out."""
+        return dataclasses.replace(self, notes={**self.notes, tensor: text})
+
     def without(self, *tensors: str) -> "Recipe":
-        """The recipe with these tensors left float."""
+        """The recipe with these tensors left float; notes on them stay."""
         kept = {name: choice for name, choice in self.choices.items() if name not in tensors}
-        return Recipe(self.model_name, self.model_sha256, kept, self.notices)
+        return self if len(kept) == len(self) else dataclasses.replace(self, choices=kept)
 
     def diff(self, other: "Recipe") -> tuple[Difference, ...]:
         """What changes from this recipe to the other, tensor by tensor, field by field."""
         differences = []
-        for tensor in dict.fromkeys([*self, *other]):
+        for tensor in dict.fromkeys([*self, *other, *self.notes, *other.notes]):
             before = self.choices[tensor].to_json() if tensor in self else None
             after = other.choices[tensor].to_json() if tensor in other else None
-            if before is None or after is None:
+            if (before is None) != (after is None):
                 formats = (entry["format"] if entry else None for entry in (before, after))
                 differences.append(Difference(tensor, "format", *formats))
-            else:
+            elif before is not None and after is not None:
                 before, after = {**UNSAID, **before}, {**UNSAID, **after}
                 changed = (k for k in before if before[k] != after[k])
                 differences.extend(Difference(tensor, k, before[k], after[k]) for k in changed)
+            notes = self.notes.get(tensor, ""), other.notes.get(tensor, "")
+            if notes[0] != notes[1]:
+                differences.append(Difference(tensor, "note", *notes))
         return tuple(differences)
 
     def table(self) -> list[dict[str, Any]]:
         """One record a tensor: name, format, method, range, scale, zero point, grouping."""
-        return [{"tensor": name, **choice.to_json()} for name, choice in self.choices.items()]
+        return [{"tensor": name, **(self.entry(name) or {})} for name in self.choices]
+
+    def entry(self, tensor: str) -> dict[str, Any] | None:
+        """What JSON says of a tensor: its choice and its note, one of them alone, or None for neither."""
+        choice, note = self.choices.get(tensor), self.notes.get(tensor)
+        said = {} if choice is None else choice.to_json()
+        return {**said, **({"note": note} if note else {})} or None
+
+    def with_entries(self, entries: Mapping[str, Any]) -> "Recipe":
+        """The recipe with what JSON says of these tensors in place of what it says now, see `entry`.
+
+        Raises WorkbenchError naming the tensor and the field that is wrong.
+        """
+        choices, notes = dict(self.choices), dict(self.notes)
+        for tensor, entry in entries.items():
+            note = entry.get("note", "") if isinstance(entry, Mapping) else ""
+            if not isinstance(note, str):
+                raise WorkbenchError(f"tensor {tensor!r}: field 'note' is {note!r:.80}; expected a text")
+            notes[tensor] = note
+            rest = {k: v for k, v in entry.items() if k != "note"} if isinstance(entry, Mapping) else entry
+            if rest or (rest is not None and not note):
+                choices[tensor] = TensorChoice.from_json(tensor, rest)
+            else:
+                choices.pop(tensor, None)
+        return dataclasses.replace(self, choices=choices, notes=notes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "workbench_recipe": VERSION,
             "model": {"name": self.model_name, "sha256": self.model_sha256},
-            "tensors": {name: choice.to_json() for name, choice in self.choices.items()},
+            "tensors": {name: self.entry(name) for name in dict.fromkeys([*self, *self.notes])},
         }
 
     @classmethod
@@ -184,8 +222,7 @@ class Recipe(Mapping[str, TensorChoice]):
             raise WorkbenchError("field 'model' must hold the texts 'name' and 'sha256'")
         if not isinstance(tensors, dict):
             raise WorkbenchError("field 'tensors' must map tensor names to choices")
-        choices = {name: TensorChoice.from_json(name, entry) for name, entry in tensors.items()}
-        return cls(about["name"], about["sha256"], choices)
+        return cls(about["name"], about["sha256"]).with_entries(tensors)
 
     def save(self, path: str | Path) -> Path:
         """Write the recipe as JSON: to a temporary file first, then moved into place. Returns the path."""

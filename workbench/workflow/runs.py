@@ -8,8 +8,8 @@ import numpy as np
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
 from workbench.numerics.errors.sums import ErrorSums
+from workbench.workflow.batches import Batches, Feeds, Item, samples_in
 from workbench.workflow.borders import BorderPlan, border_sizes
-from workbench.workflow.data import Batches, Feeds, samples_in
 from workbench.workflow.float_values import FloatValues
 from workbench.workflow.plan import same
 from workbench.workflow.settings import Settings
@@ -25,7 +25,8 @@ class Done:
 
     settings: what it ran with. outputs: of the network. values: borders as they were computed, before any quantizer.
     sums: observed tensor -> its error against the float network on this batch, as far as it is known; names: the
-    tensors that were observed together, for which the float network may have been cut.
+    tensors that were observed together, for which the float network may have been cut. states: output that is fed back
+    -> its error, of which nothing else is kept.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class Done:
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
     sums: Mapping[str, ErrorSums] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    states: Mapping[str, ErrorSums] = field(default_factory=dict)
 
     def known_sums(self, names: tuple[str, ...]) -> Mapping[str, ErrorSums]:
         """The errors of tensors that are observed together."""
@@ -44,7 +46,7 @@ class Part:
     """A batch to run. number: its place. look: whether it is a first look at samples that come again in a batch."""
 
     number: int
-    feeds: Feeds
+    feeds: Item
     n_samples: int
     look: bool
 
@@ -80,6 +82,10 @@ class Runs:
             if number == 0 and self._n_looks:
                 yield Part(0, {name: array[:FIRST_LOOK] for name, array in feeds.items()}, FIRST_LOOK, True)
             yield Part(number + self._n_looks, feeds, samples_in(feeds), False)
+
+    def example(self) -> Feeds:
+        """What the network is given in a run, as an example; not for many samples."""
+        return next(iter(self.parts())).feeds
 
     def float_outputs(self, part: Part, cancelled: Cancel | None = None) -> Mapping[str, np.ndarray]:
         """Outputs of the float network on a batch; computed once."""
@@ -182,6 +188,12 @@ class Runs:
             return apart
         return self._run(part, settings, (), start, values, cancelled, joined=joined if self._joins[size] else None)
 
+    def attempt(
+        self, part: Part, settings: Settings, cancelled: Cancel | None = None, *, joined: int | None = None
+    ) -> Done:
+        """The same to the end of the network, as a value of its own."""
+        return Done(settings, self.trial(part, settings, cancelled, joined=joined))
+
     def value(self, part: Part, settings: Settings, tensor: str, cancelled: Cancel | None = None) -> np.ndarray:
         """A quantization point of a batch as it is computed, before its own quantizer."""
         making = self.model.chain.segment_making(tensor)
@@ -269,7 +281,7 @@ class Runs:
     def _kept(self, part: Part, focus: int) -> frozenset[str]:
         """Borders of a batch to keep. focus: the segment where the last change begins."""
         if self._borders is None:
-            sizes = border_sizes(self.model, next(iter(self.batches)))
+            sizes = border_sizes(self.model, self.batches.one_feed())
             n_parts, size = self.batches.n_batches + self._n_looks, self.batches.batch_size
             budget = int(BORDERS * self.cache_bytes)
             self._borders = BorderPlan.within(self.model, sizes, n_parts, size, budget)

@@ -1,7 +1,7 @@
 """`sample_groups`: the distribution of one tensor group of samples by group, so that subsets cost no run."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from workbench.models.segments import Cancelled
 from workbench.numerics.clipping.asking import clip_range
 from workbench.numerics.formats.format import Format
 from workbench.numerics.statistics.histogram import Histogram, HistogramBuilder
+from workbench.workflow.batches import Feeds, Outputs
 from workbench.workflow.data import as_batches
 from workbench.workflow.memory import observed_tensors
 from workbench.workflow.range_against_samples import RangeAgainstSamples, banded, sizes_up_to
@@ -115,34 +116,40 @@ def sample_groups(
     *,
     n_groups: int = N_GROUPS,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    state: Mapping[str, str] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> SampleGroups:
     """Count one tensor group by group: one pass through the data, as far as the tensor is computed.
 
-    data: anything `as_batches` takes. Samples are dealt to the groups in turn, whole feeds where axis 0 of the tensor
-    is not the samples; a group takes 2 MB. cancelled: asked before each feed; True raises `Cancelled`.
+    data, state: anything `as_batches` takes; a sequence is a sample. Samples are dealt to the groups in turn, whole
+    feeds where axis 0 of the tensor is not the samples; a group takes 2 MB. cancelled: asked before each feed; True
+    raises `Cancelled`.
     Raises WorkbenchError for a tensor that calibration does not observe, and for fewer than 2 groups.
     """
     if tensor not in observed_tensors(model):
         raise WorkbenchError(f"{model.name}: calibration does not observe {tensor!r}; expected one of its activations")
     if n_groups < 2:
         raise WorkbenchError(f"n_groups={n_groups}; expected at least 2")
-    batches = as_batches(model, data, preprocess=preprocess)
+    batches = as_batches(model, data, preprocess=preprocess, state=state)
     builders = [HistogramBuilder() for _ in range(min(n_groups, batches.n_samples))]
-    dealt = 0
+    dealt, n_parts, stop = 0, 0, None if batches.has_state else model.chain.segment_making(tensor) + 1
 
     def count(_: str, values: np.ndarray) -> None:
-        nonlocal dealt
+        nonlocal n_parts
         parts = np.split(values, len(values)) if values.ndim and len(values) == n else [values]
-        for part in parts:
-            builders[dealt % len(builders)].add(part, 1)
-            dealt += 1
+        n_parts = len(parts)
+        for place, part in enumerate(parts, start=dealt):
+            builders[place % len(builders)].add(part, 1, continues=continues)
 
-    for feeds, numbers in batches.numbered():
+    def run(feeds: Feeds) -> Outputs:
         if cancelled is not None and cancelled():
             raise Cancelled
-        n = len(numbers)
-        stop = model.chain.segment_making(tensor) + 1
-        model.chain.run(feeds, keep=(tensor,), stop=stop, observe=count, cancelled=cancelled)
+        return model.chain.run(feeds, keep=(tensor,), stop=stop, observe=count, cancelled=cancelled)
+
+    for item, numbers in batches.numbered():
+        n, continues = len(numbers), False
+        for _ in batches.steps(item, run):
+            continues = True
+        dealt += n_parts
     used = builders[: min(dealt, len(builders))]
     return SampleGroups(tensor, tuple(builder.histogram() for builder in used), batches.n_samples)

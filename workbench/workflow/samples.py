@@ -1,6 +1,6 @@
 """`changed_samples`: the samples whose answer a recipe changed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,12 @@ import numpy as np
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
-from workbench.workflow.data import Batches, Feeds, as_batches
+from workbench.workflow.batches import Batches
+from workbench.workflow.data import as_batches
 from workbench.workflow.recipe import Recipe
+from workbench.workflow.sequences import by_sample
 from workbench.workflow.simulate import quantized_outputs
+from workbench.workflow.tasks.answers import NOT_GUESSED
 from workbench.workflow.tasks.catalogue import as_outputs, as_task
 from workbench.workflow.tasks.task import Change, Output, Task, TaskFigures
 
@@ -53,17 +56,21 @@ def changed_samples(
     labels: Any = None,
     task: Task | str | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> ChangedSamples:
     """Run both networks on the data and list the samples whose answer changed.
 
-    data: anything `as_batches` takes. labels: what the task takes: class indices (samples,), for places and pixels
+    data, state: anything `as_batches` takes; of a recurrent network a sequence is a sample, and its answers are those
+    of all its steps. labels: what the task takes: class indices (samples,), for places and pixels
     (samples, ...); for boxes one array (n, 5) a sample; for quantities the values. task: a name of `TASKS`, a Task, or
     None: guessed from the float outputs. Raises WorkbenchError where recipe, data, labels or task do not fit.
     """
     if labels is None:
         labels = getattr(data, "labels", None)
-    batches = as_batches(model, data, preprocess=preprocess)
-    float_outputs = gathered(model, float_runs(model, batches), batches)
+    batches = as_batches(model, data, preprocess=preprocess, state=state)
+    if task is None and batches.has_state:
+        raise WorkbenchError(NOT_GUESSED)
+    float_outputs = gathered(model, (batches.whole(item, model.chain.run) for item in batches), batches)
     chosen_outputs = gathered(model, quantized_outputs(model, recipe, batches), batches)
     found = changes_between(float_outputs, chosen_outputs, labels, task=task, numbers=batches.sample_numbers)
     return ChangedSamples(found.changes, found.task, found.figures, batches.notices)
@@ -102,21 +109,18 @@ def _check_alike(first: dict[str, Output], second: dict[str, Output]) -> None:
             )
 
 
-def float_runs(model: Model, batches: Iterable[Feeds]) -> Iterator[dict[str, np.ndarray]]:
-    """Outputs of the folded float network for each feed."""
-    return (model.chain.run(feeds) for feeds in batches)
-
-
-def gathered(model: Model, runs: Iterable[dict[str, np.ndarray]], batches: Batches) -> dict[str, Output]:
+def gathered(model: Model, runs: Iterable[Mapping[str, np.ndarray]], batches: Batches) -> dict[str, Output]:
     """Outputs of all feeds: (samples, ...), or a list of one array a feed where their shapes differ.
 
     The latter needs feeds of one sample each; WorkbenchError where there are more.
     """
     parts = list(runs)
     found: dict[str, Output] = {}
-    for name in (port.name for port in model.outputs):
+    for name in batches.answers(model):
         arrays = [np.atleast_1d(part[name]) for part in parts]
-        if len({array.shape[1:] for array in arrays}) == 1 and sum(map(len, arrays)) == batches.n_samples:
+        if batches.has_state:
+            found[name] = by_sample(arrays)
+        elif len({array.shape[1:] for array in arrays}) == 1 and sum(map(len, arrays)) == batches.n_samples:
             found[name] = np.concatenate(arrays)
         elif len(arrays) == batches.n_samples:
             apart = all(len(array) == 1 for array in arrays)  # axis 0 is that of the samples

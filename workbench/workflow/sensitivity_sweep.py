@@ -54,7 +54,7 @@ class Sweep:
     def noise_model(self) -> NoiseModel:
         """For estimates of any settings."""
         model = self.simulator.model
-        feeds = next(iter(self.simulator.runs.parts())).feeds
+        feeds = self.simulator.runs.example()
         return NoiseModel(model, feeds, observed_tensors(model), self.output, cancelled=self.cancelled)
 
     def estimate(self, noise: NoiseModel, known: dict[Any, float] | None = None) -> None:

@@ -2,52 +2,49 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.errors.sums import ErrorSums
+from workbench.workflow.batches import Batches, Outputs, Run, joined
 from workbench.workflow.comparison import Comparison, Metric, OutputError, TensorError, output_error
-from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.data import as_batches
 from workbench.workflow.memory import observed_tensors
 from workbench.workflow.one_sample import one_sample
 from workbench.workflow.plan import Replacements, plan
 from workbench.workflow.recipe import Recipe
-from workbench.workflow.runs import Cancel, Part, Runs
+from workbench.workflow.runs import Cancel, Done, Part, Runs
+from workbench.workflow.sequence_runs import runs_of
+from workbench.workflow.sequences import by_sample
 from workbench.workflow.settings import Settings
 from workbench.workflow.tasks.answers import Answers, given_labels
-from workbench.workflow.tasks.catalogue import as_task
-from workbench.workflow.tasks.task import Task
+from workbench.workflow.tasks.task import Output, Task
 
 
-def quantized_outputs(
-    model: Model, recipe: Recipe, batches: Iterable[Mapping[str, np.ndarray]], *, keep: Iterable[str] = ()
-) -> Iterator[dict[str, np.ndarray]]:
-    """For each feed, the outputs (and the tensors of `keep`, before their own quantizer) of the quantized network."""
+def quantized_run(model: Model, recipe: Recipe) -> Run:
+    """The quantized network as a function of a feed; WorkbenchError where the recipe does not fit the model."""
     worked_out = plan(model, recipe)
     weights, transforms = worked_out.replacements(model), worked_out.transforms()
-    for feeds in batches:
-        yield model.chain.run(feeds, weights=weights, transforms=transforms, keep=tuple(keep))
+    return lambda feeds: model.chain.run(feeds, weights=weights, transforms=transforms)
 
 
-def joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
-    """Outputs of all feeds along the sample axis; scalars become one value a feed."""
-    try:
-        return np.concatenate([np.atleast_1d(part) for part in parts])
-    except ValueError as error:
-        raise WorkbenchError(f"output {name!r} changes its shape from feed to feed ({error})") from None
+def quantized_outputs(model: Model, recipe: Recipe, data: Any) -> Iterator[Outputs]:
+    """For each feed or sequence, the answers of the quantized network. data: anything `as_batches` takes."""
+    run, batches = quantized_run(model, recipe), as_batches(model, data)
+    return (batches.whole(item, run) for item in batches)
 
 
 @dataclass
 class _Gathered:
-    """What the batches so far gave."""
+    """What the batches so far gave: answers as they are, of tensors and of states the sums."""
 
     reference: dict[str, list[np.ndarray]]
     values: dict[str, list[np.ndarray]]
     sums: dict[str, ErrorSums]
+    states: dict[str, ErrorSums] = field(default_factory=dict)
     n_samples: int = 0
 
     @classmethod
@@ -55,18 +52,14 @@ class _Gathered:
         outputs = tuple(outputs)
         return cls({n: [] for n in outputs}, {n: [] for n in outputs}, {n: ErrorSums() for n in names})
 
-    def add(
-        self,
-        reference: Mapping[str, np.ndarray],
-        outputs: Mapping[str, np.ndarray],
-        sums: Mapping[str, ErrorSums],
-        n_samples: int,
-    ) -> None:
+    def add(self, reference: Mapping[str, np.ndarray], done: Done, n_samples: int) -> None:
         for name in self.values:
             self.reference[name].append(reference[name])
-            self.values[name].append(outputs[name])
+            self.values[name].append(done.outputs[name])
         for name, total in self.sums.items():
-            total.include(sums[name])
+            total.include(done.sums[name])
+        for name, sums in done.states.items():
+            self.states.setdefault(name, ErrorSums()).include(sums)
         self.n_samples += n_samples
 
 
@@ -75,10 +68,12 @@ class Simulator:
 
     Float outputs are computed once and kept. Values between segments are kept as far as `cache_bytes` go, and each
     batch begins at the last kept place before the first change. Every figure is that of a fresh Simulator, bit for
-    bit. To be used from one thread; a comparison inside `cancelled` of another is allowed.
+    bit. To be used from one thread; a comparison inside `cancelled` of another is allowed. Sequences of a recurrent
+    network run from their first step each time (`SequenceRuns`): nothing is resumed, and nothing cached but answers.
     labels: what the task takes: class indices (samples,), for places and pixels (samples, ...), for boxes one array
     (n, 5) a sample, for quantities the values. task: what `Comparison.answers` counts: a Task, a name of `TASKS`, or
-    None: guessed from the float outputs. metric: function of (outputs, labels) -> float. cache_bytes: default 1 GB.
+    None: guessed from the float outputs, but not of sequences. metric: function of (outputs, labels) -> float.
+    cache_bytes: default 1 GB.
     Raises WorkbenchError for an unknown task and fewer labels than samples, comparisons for labels of another task.
     """
 
@@ -93,12 +88,20 @@ class Simulator:
         cache_bytes: int = 1_000_000_000,
     ) -> None:
         self.model, self.batches, self.metric = model, batches, metric
+        self._outputs = batches.answers(model)
         self.labels = given_labels(labels, batches.n_samples)
-        self._answers = Answers(task, self.labels)
-        self.runs = Runs(model, batches, cache_bytes)
+        self._answers = Answers(task, self.labels, guesses=not batches.has_state)
+        self.runs = runs_of(model, batches, cache_bytes)
         self._reuse: Replacements = {}
         self._last: Settings | None = None
         self._alone: tuple[int, Simulator] | None = None
+
+    @property
+    def resumed(self) -> Runs:
+        """Runs that may begin in the middle of the network. Raises WorkbenchError for sequences, which have none."""
+        self.batches.without_state("a run that begins in the middle of the network")
+        assert isinstance(self.runs, Runs)
+        return self.runs
 
     @property
     def cache_bytes(self) -> int:
@@ -107,7 +110,7 @@ class Simulator:
 
     @cache_bytes.setter
     def cache_bytes(self, size: int) -> None:
-        self.runs = Runs(self.model, self.batches, size)
+        self.runs = runs_of(self.model, self.batches, size)
 
     @property
     def cached_bytes(self) -> int:
@@ -121,21 +124,42 @@ class Simulator:
         Raises WorkbenchError where they cannot be meant so, or mean nothing known.
         """
         if self._answers.task is None:
-            self._answers.task = as_task(self._answers.given, self.float_outputs())
+            self._answers.task = self._answers.meaning(self.float_answers())
         return self._answers.task
 
     @task.setter
     def task(self, task: Task | str | None) -> None:
-        self._answers = Answers(task, self.labels)
+        self._answers = Answers(task, self.labels, guesses=not self.batches.has_state)
 
     def float_outputs(self, cancelled: Cancel | None = None) -> dict[str, np.ndarray]:
-        """Output name -> float32 (samples, ...) of the folded float network."""
-        return self._joined(self.runs.float_outputs(part, cancelled) for part in self._whole_parts())
+        """Output name -> float32 (samples, ...) of the folded float network; of sequences (steps of all, ...)."""
+        return self._joined(self._float_parts(cancelled))
 
     def chosen_outputs(self, recipe: Recipe, cancelled: Cancel | None = None) -> dict[str, np.ndarray]:
         """The same of the quantized network; nothing is run again where the recipe is the last compared one."""
+        return self._joined(self._chosen_parts(recipe, cancelled))
+
+    def float_answers(self, cancelled: Cancel | None = None) -> dict[str, Output]:
+        """The outputs of the float network that have one entry a sample; of sequences one array each."""
+        return self._by_sample(self._float_parts(cancelled))
+
+    def chosen_answers(self, recipe: Recipe, cancelled: Cancel | None = None) -> dict[str, Output]:
+        """The same of the quantized network."""
+        return self._by_sample(self._chosen_parts(recipe, cancelled))
+
+    def _float_parts(self, cancelled: Cancel | None) -> Iterator[Outputs]:
+        return (self.runs.float_outputs(part, cancelled) for part in self._whole_parts())
+
+    def _chosen_parts(self, recipe: Recipe, cancelled: Cancel | None) -> Iterator[Outputs]:
         settings = self.settings(recipe, keep=True)
-        return self._joined(self.runs.run(part, settings, (), cancelled).outputs for part in self._whole_parts())
+        return (self.runs.run(part, settings, (), cancelled).outputs for part in self._whole_parts())
+
+    def _by_sample(self, results: Iterable[Outputs]) -> dict[str, Output]:
+        if not self.batches.has_state:
+            found = self._joined(results)
+            return {name: values for name, values in found.items() if len(values) == self.batches.n_samples}
+        parts = list(results)
+        return {name: by_sample([part[name] for part in parts]) for name in self._outputs}
 
     def settings(self, recipe: Recipe, *, keep: bool = False) -> Settings:
         """A recipe worked out. keep: the next ones share with it what they have in common."""
@@ -182,14 +206,14 @@ class Simulator:
         joined: see `Runs.trial`. workers: run batches at the same time; `cancelled` is then asked by all of them.
         """
 
-        def run(part: Part) -> Mapping[str, np.ndarray]:
-            return self.runs.trial(part, settings, cancelled, joined=joined)
+        def run(part: Part) -> Done:
+            return self.runs.attempt(part, settings, cancelled, joined=joined)
 
         parts = list(self._whole_parts())
         gathered = self._gathered(())
         results = map(run, parts) if workers is None else workers.map(run, parts)
-        for part, outputs in zip(parts, results, strict=True):
-            gathered.add(self.runs.float_outputs(part, cancelled), outputs, {}, part.n_samples)
+        for part, done in zip(parts, results, strict=True):
+            gathered.add(self.runs.float_outputs(part, cancelled), done, part.n_samples)
         return self._comparison(gathered, settings, answers=False)
 
     def progress(
@@ -224,23 +248,29 @@ class Simulator:
         """Any values (samples, ...) of an output against the float network's."""
         return output_error(self.float_outputs()[output], values, self.labels, self.metric)
 
+    def _as_samples(
+        self, parts: Mapping[str, list[np.ndarray]], whole: Mapping[str, np.ndarray]
+    ) -> Mapping[str, Output]:
+        """One entry a sample: of the joined outputs, or of the sequences one by one."""
+        return {name: by_sample(one) for name, one in parts.items()} if self.batches.has_state else whole
+
     def _whole_parts(self) -> Iterator[Part]:
         return (part for part in self.runs.parts() if not part.look)
 
     def _joined(self, results: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
         parts = list(results)
-        return {port.name: joined(port.name, [one[port.name] for one in parts]) for port in self.model.outputs}
+        return {name: joined(name, [one[name] for one in parts]) for name in self._outputs}
 
     def _observed(self, settings: Settings) -> tuple[str, ...]:
         seen = settings.activations
         return tuple(n for n in observed_tensors(self.model) if n in self.model.observed or n in seen)
 
     def _gathered(self, names: tuple[str, ...]) -> _Gathered:
-        return _Gathered.of((port.name for port in self.model.outputs), names)
+        return _Gathered.of(self._outputs, names)
 
     def _run(self, part: Part, settings: Settings, gathered: _Gathered, cancelled: Cancel | None) -> None:
         done = self.runs.run(part, settings, tuple(gathered.sums), cancelled)
-        gathered.add(self.runs.float_outputs(part, cancelled), done.outputs, done.sums, part.n_samples)
+        gathered.add(self.runs.float_outputs(part, cancelled), done, part.n_samples)
 
     def _comparison(self, gathered: _Gathered, settings: Settings, *, answers: bool = True) -> Comparison:
         total = self.batches.n_samples
@@ -249,11 +279,20 @@ class Simulator:
             {name: joined(name, parts) for name, parts in one.items()} for one in (gathered.reference, gathered.values)
         )
         labels = None if self.labels is None else self.labels[:n]
-        outputs = {name: output_error(reference[name], values[name], labels, self.metric) for name in values}
+        errors_of = {name: output_error(reference[name], values[name], labels, self.metric) for name in values}
+        errors_of |= {name: OutputError.of(sums) for name, sums in gathered.states.items()}
+        outputs = {port.name: errors_of[port.name] for port in self.model.outputs}
         errors = {name: TensorError.of(total) for name, total in gathered.sums.items()}
         notices, figures = self.batches.notices + settings.notices, None
         if answers:
-            figures, said = self._answers.figures(reference, values, outputs, n, whole=n == total)
+            told: Mapping[str, OutputError] = {} if self.batches.has_state else outputs
+            figures, said = self._answers.figures(
+                self._as_samples(gathered.reference, reference),
+                self._as_samples(gathered.values, values),
+                told,
+                n,
+                whole=n == total,
+            )
             notices += said
         return Comparison(outputs, errors, n, notices, None if n == total else total, figures)
 
@@ -267,14 +306,18 @@ def simulate(
     task: Task | str | None = None,
     metric: Metric | None = None,
     preprocess: Callable[[np.ndarray], np.ndarray] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Run the float and the quantized network on the same data and compare.
 
     data: anything `as_batches` takes. labels, task, metric: as `Simulator` takes them.
+    state: input -> output, for sequences of a recurrent network, see `as_batches`; float and quantized network each
+    feed back their own. Sums run over all steps of all sequences; an output that is fed back has no kl and no
+    agreement: it is no answer. Nothing is held for a step but the answers.
     Weights, activations and int32 biases are quantized exactly as `export` writes them.
     Raises WorkbenchError where the recipe does not fit the model, or data or labels do not fit what it takes and gives.
     """
     if labels is None:
         labels = getattr(data, "labels", None)
-    batches = as_batches(model, data, preprocess=preprocess)
+    batches = as_batches(model, data, preprocess=preprocess, state=state)
     return Simulator(model, batches, labels, task=task, metric=metric, cache_bytes=0).compare(recipe)

@@ -22,10 +22,11 @@ from tests.real_networks import inputs, model_path, needs_assets
 from workbench.models.model import Model
 from workbench.ui.topics.effect import Network
 from workbench.ui.worker import Turn
+from workbench.workflow.batches import Batches
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.comparison import Comparison
-from workbench.workflow.data import Batches, as_batches
+from workbench.workflow.data import as_batches
 from workbench.workflow.export.onnx_qdq import write
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe

@@ -9,7 +9,6 @@ import pytest
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.numerics.statistics.histogram import Histogram
 from workbench.numerics.statistics.sorted_sums import SortedSums
-from workbench.ui.charts.annotated import annotated_figure, stagger
 from workbench.ui.charts.distribution import (
     NOTHING,
     TRACES,
@@ -101,20 +100,6 @@ def test_log_range_of_nothing_and_of_much():
     assert log_range(np.zeros(3)) == (-1.0, 0.0)
     low, high = log_range(np.array([1e-30, 1.0]), most=5)
     assert high - low == 5
-
-
-def test_labels_of_marks_do_not_overlap():
-    rows = stagger({"least MSE": 100, "least KL": 110, "99.99 %": 120, "min–max": 400}, 500)
-    assert sorted(rows.values()) == [-1, 0, 0, 1] and rows["min–max"] == 0
-
-
-@pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_a_figure_for_reports_has_thresholds_and_marks(palette):
-    figure = annotated_figure(strips(), (-1.0, 1.0), {"least MSE": 0.9, "min–max": 1.9}, np.ones(10), palette)
-    drawn = go.Figure(figure)
-    texts = [annotation.text for annotation in drawn.layout.annotations]
-    assert {"least MSE", "min–max", "-1", "1"} <= set(texts)
-    assert drawn.data[-1].name == "quantized" and len(drawn.layout.shapes) == 4
 
 
 @pytest.mark.parametrize(

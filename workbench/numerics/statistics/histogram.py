@@ -165,12 +165,13 @@ class HistogramBuilder:
         self._shapes: set[tuple[int, ...]] = set()
         self._n_samples = 0
 
-    def add(self, array: Any, samples: int | Sequence[int] | None = None) -> None:
+    def add(self, array: Any, samples: int | Sequence[int] | None = None, *, continues: bool = False) -> None:
         """Count the values of any array of numbers, taken as float32; WorkbenchError for what is none.
 
         samples: how many samples the array holds, or their numbers in the data; without numbers they follow the ones
         before. Where that is the length of axis 0, range and extremes are kept for each, elsewhere for the whole. None:
-        it is no batch of samples, and neither is kept at all.
+        it is no batch of samples, and neither is kept at all. continues: the array is more of the one sample before,
+        whose range it widens.
         """
         values = np.ascontiguousarray(as_float32(array))
         numbers = None if samples is None else self._numbered(samples)
@@ -183,6 +184,9 @@ class HistogramBuilder:
             self._ranges = None
         elif numbers is not None and self._ranges is not None:
             pairs = np.where(low <= high, [low, high], np.nan).T + 0.0  # -0.0 and 0.0 are one
+            if continues:
+                largest, least = self._ranges.pop(), self._ranges.pop()
+                pairs = np.array([[np.fmin(pairs[0, 0], least), np.fmax(pairs[0, 1], largest)]])
             self._ranges.frombytes(pairs.astype(np.float32).tobytes())
             self._shapes.add(values.shape[1:] if apart else values.shape)
         self._low, self._high = min(self._low, float(low.min())), max(self._high, float(high.max()))

@@ -71,7 +71,14 @@ def magnitudes_of(
     shown = [math.log10(b) for b in inner if b > 0 and low - REACH <= math.log10(b) <= high + REACH]
     top = min(max([high, *shown]) + 0.4, LARGEST)
     edges = np.logspace(min([low, *shown]) - 0.4, top, N_BINS + 1)
-    return Magnitudes(edges, _both_signs(distribution, edges)[1:-1], tuple(bands[::-1]), distribution.n_zeros, quantity)
+    return Magnitudes(
+        edges, counts_by_magnitude(distribution, edges), tuple(bands[::-1]), distribution.n_zeros, quantity
+    )
+
+
+def counts_by_magnitude(distribution: Distribution, edges: np.ndarray) -> np.ndarray:
+    """Counts float64 (n,) of |x| in the bins of ascending edges (n + 1,), both signs, exact zeros left out."""
+    return _both_signs(distribution, edges)[1:-1]
 
 
 def _both_signs(distribution: Distribution, magnitudes: np.ndarray) -> np.ndarray:

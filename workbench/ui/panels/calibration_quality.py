@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.ui.charts.calibration_quality import calibration_figure
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
 from workbench.ui.topics.calibration_quality import CalibrationQuality, Quality
@@ -72,6 +73,32 @@ class CalibrationQualityPanel(Panel):
             return None
         row = next((row for row in found.drift if row.tensor == found.tensor), None)
         return None if row is None else [row.mark, row.words]
+
+    def picture(self) -> dict[str, Any] | None:
+        view = self.view
+        bins: dict[str, Any] | None = view.get("bins")
+        against: dict[str, Any] | None = view.get("against")
+        if not bins:
+            return None
+        ends: list[np.ndarray] = []
+        if against is not None and len(against["n"]) > 1:
+            sides = [np.array(against["low"]), np.array(against["high"])]
+            ends = [rows for rows in sides if np.abs(rows).max() > 0]
+        tried: dict[str, Any] = against if against is not None and ends else {"n": (), "enough": None, "headline": ""}
+        counts = [f"{view['n_calibration']:,} calibration samples"]
+        counts += [f"{view['n_evaluation']:,} evaluation samples"] if bins["evaluation"] else []
+        words = " · ".join([*counts, view["mark"][1] if view["mark"] else ""]).removesuffix(" · ")
+        return calibration_figure(
+            np.linspace(bins["low"], bins["high"], len(bins["calibration"]) + 1),
+            np.array(bins["calibration"]),
+            None if bins["evaluation"] is None else np.array(bins["evaluation"]),
+            None if view["span"] is None else tuple(view["span"]),
+            n_samples=tried["n"],
+            ends=ends,
+            enough=tried["enough"],
+            title=f"{view['tensor']}: calibration data",
+            lines=(words, f"{tried['headline']} ({view['method']})" if ends else ""),
+        )
 
     def on_select(self, content: Any) -> None:
         self.study.select(str(content["tensor"]))

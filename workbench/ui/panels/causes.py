@@ -27,7 +27,7 @@ class CausesPanel(Panel):
     _css = styles("panels/causes.css")
     parts = (
         *("answers", "recipe", "measured", "before", "applied", "set_aside", "calibrated", "whole", "trouble"),
-        *("activity", "progress_words", "asked"),
+        *("running", "asked"),
     )
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     doing = traitlets.Unicode().tag(sync=True)
@@ -42,7 +42,8 @@ class CausesPanel(Panel):
         super().moved(state)
 
     def _show(self, state: State) -> None:
-        self.doing = state.progress_words if state.activity == Causes.what else ""
+        now = state.running
+        self.doing = now.words if now is not None and now.topic == Causes.name else ""
         made_of = (state.answers.get(Causes.name), state.recipe, state.set_aside)
         if not same(made_of, self._made_of):
             self._made_of = made_of

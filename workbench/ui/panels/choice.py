@@ -1,5 +1,6 @@
 """`ChoicePanel`: format, range, rounding, overflow and pruning of the selected tensor, and how far a click reaches."""
 
+from collections.abc import Callable
 from typing import Any
 
 from workbench.numerics.clipping.catalogue import CLIPPING
@@ -9,6 +10,7 @@ from workbench.numerics.formats.rounding import OVERFLOWS, ROUNDINGS
 from workbench.ui.alternatives import ALWAYS_SHOWN
 from workbench.ui.books import can_prune, source_of, sparsity_of
 from workbench.ui.coded import worth_coding
+from workbench.ui.limits import GROUPINGS
 from workbench.ui.panel import Panel, script
 from workbench.ui.sampled import needs_samples
 from workbench.ui.scopes import PICKED
@@ -29,6 +31,7 @@ from workbench.workflow.choose import weight_axis, weight_names
 from workbench.workflow.estimate import estimated_range
 
 BLOCK = 32
+LONGEST_NOTE = 300  # letters
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)  # of a weight's values that are offered to be set to zero
 Control = dict[str, Any]  # value, options [{value, title, disabled, why}], disabled
 
@@ -37,7 +40,10 @@ class ChoicePanel(Panel):
     """Each of FP32, FP16, BF16 and INT8 always shows its bits and its SQNR on this tensor."""
 
     _esm = script("popup.js", "choice.js")
-    parts = ("recipe", "selected", "layer", "details", "errors", "calibration", "coded_bits", "catalogues", "picked")
+    parts = (
+        *("recipe", "selected", "layer", "details", "errors", "calibration", "coded_bits", "catalogues", "picked"),
+        "target",
+    )
 
     def look(self, state: State) -> dict[str, Any]:
         name = state.selected
@@ -52,17 +58,18 @@ class ChoicePanel(Panel):
         note, why = self._note(state, choice)
         return {
             "tensor": name,
+            "own_note": state.recipe.notes.get(name, ""),
             "kind": kind,
             "format": present,
             "segments": [self._format(state, FORMATS[each], present) for each in ALWAYS_SHOWN],
             "other": other,
             "n_more": len(FORMATS) - len(ALWAYS_SHOWN),
             "scopes": _scopes(kind, "" if layer is None else layer.op_type, len(state.picked)),
-            "scheme": _scheme(choice),
-            "grouping": self._grouping(choice, name in weights),
+            "scheme": self._within(state, choice, _scheme(choice), lambda v: {"symmetric": v == "symmetric"}),
+            "grouping": self._within(state, choice, self._grouping(choice, name in weights), GROUPINGS.get),
             "method": self._method(state, choice),
-            "rounding": _rounding(choice),
-            "overflow": _overflow(choice),
+            "rounding": self._within(state, choice, _rounding(choice), lambda v: {"rounding": v}),
+            "overflow": self._within(state, choice, _overflow(choice), lambda v: {"overflow": v}),
             "sparsity": self._sparsity(state, choice),
             "coded": self._coded(state, choice),
             "note": note,
@@ -87,7 +94,28 @@ class ChoicePanel(Panel):
             "sqnr_db": "inf" if format.name == "fp32" else plain(sqnr),
             "unknown": unknown and not no_range,
             "why": "needs data: no range is known" if no_range and format.name in ALWAYS_SHOWN else "",
+            "refused": self._refused(state, format.name, present),
         }
+
+    def _refused(self, state: State, format: str, present: str) -> str:
+        """Why the target cannot express the tensor in a format; in the present one: as it is chosen."""
+        limits, target, name = self.study.limits, state.target, state.selected
+        if format == present:
+            return limits.misfits(target, state.recipe).get(name, "")
+        return limits.of_format(target, name, format)
+
+    def _within(
+        self, state: State, choice: TensorChoice | None, control: Control, change: Callable[[str], dict | None]
+    ) -> Control:
+        """A control without what the target cannot express, which says why. change(value): fields of a choice."""
+        if choice is None:
+            return control
+        for option in control["options"]:
+            changes = change(option["value"])
+            why = self.study.limits.of_option(state.target, choice.tensor, choice.format, **changes) if changes else ""
+            if why:
+                option |= {"disabled": option["value"] != control["value"], "why": why}
+        return control
 
     def _grouping(self, choice: TensorChoice | None, is_weight: bool) -> Control:
         scaled = choice is not None and choice.variation.has_scale
@@ -137,8 +165,11 @@ class ChoicePanel(Panel):
         ]
         is_weight = self.study.model.tensors[choice.tensor].values is not None
         if not is_weight:
+            limits, about = self.study.limits, (state.target, choice.tensor, choice.format)
+            asked: dict[str, Any] = {"symmetric": choice.symmetric}
             dynamic = [
                 {"value": f"dynamic {k}", "title": t, "hint": hint, "figure": "", "why": ""}
+                | {"refused": limits.of_option(*about, **asked, dynamic=k)}
                 for k, (t, hint) in DYNAMIC.items()
             ]
             groups.append({"title": "while the network runs", "options": dynamic})
@@ -228,6 +259,9 @@ class ChoicePanel(Panel):
 
     def on_overflow(self, content: Any) -> None:
         self.study.set_overflow(self.study.state.selected, content["value"])
+
+    def on_note(self, content: Any) -> None:
+        self.study.set_note(str(content["tensor"]), str(content["text"])[:LONGEST_NOTE])
 
     def on_sparsity(self, content: Any) -> None:
         study, name, share = self.study, self.study.state.selected, float(content["value"])

@@ -5,12 +5,15 @@ from typing import Any
 
 import traitlets
 
+from workbench.ui.charts.depth import depth_figure
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.words import plain
 from workbench.workflow.comparison import LOW_COSINE, TensorError
 from workbench.workflow.depth import ErrorAlongDepth, along_depth
+
+SMALL_DB = 0.05  # a drop that is not worth a word
 
 
 class DepthPanel(Panel):
@@ -92,11 +95,36 @@ class DepthPanel(Panel):
             return f"Running sample {self._sample(state)} through both networks…"
         return "Nothing is quantized: the network is exact."
 
+    def picture(self) -> dict[str, Any] | None:
+        view, state = self.view, self.study.state
+        now = [_known(value) for value in view["depth"]]
+        if not any(value is not None for value in now):
+            return None
+        drop, sample = view["drop"], view["sample"]
+        n = 0 if state.measured is None else state.measured.comparison.n_samples
+        what = f"{n:,} evaluation samples" if sample is None else f"sample {sample}"
+        low = [i for i, value in enumerate(view["cosine"]) if value is not None and value < LOW_COSINE]
+        return depth_figure(
+            self.names,
+            now,
+            None if view["before"] is None else [_known(value) for value in view["before"]],
+            low=[i for i in low if now[i] is not None],
+            rule=LOW_COSINE,
+            drop=None if drop is None or drop["db"] < SMALL_DB else (drop["at"], drop["db"]),
+            title=f"{self.study.model.name}: error along the depth",
+            lines=(f"SQNR of {len(now)} tensors against the float network, in order · {what}",),
+        )
+
     def on_select(self, content: Any) -> None:
         self.study.select(str(content["tensor"]))
 
     def on_all_samples(self, _content: Any) -> None:
         self.study.ask(self._one.name, False)
+
+
+def _known(value: float | str | None) -> float | None:
+    """A number; None where there is no error, or where it is not known."""
+    return value if isinstance(value, float | int) else None
 
 
 def _decibels(error: TensorError | None) -> float | str | None:

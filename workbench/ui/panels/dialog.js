@@ -7,9 +7,14 @@ function dialogOf(root, className, label, parts, { event, opened, closed, first,
   root.append(veil, element);
   let before = null;
 
+  // where a button that had the focus was switched off, nothing has it, and no key would arrive
+  const lost = (e) => { if (e.key === "Escape" && document.activeElement === document.body) show(false); };
+  signal?.addEventListener("abort", () => document.removeEventListener("keydown", lost));
+
   function show(open) {
     if (element.hidden !== open) return;
     element.hidden = veil.hidden = !open;
+    document[open ? "addEventListener" : "removeEventListener"]("keydown", lost);
     if (open) {
       before = document.activeElement;
       opened?.(appOf(root));

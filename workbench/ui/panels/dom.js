@@ -14,6 +14,15 @@ function h(tag, props = {}, ...children) {
   return element;
 }
 
+// What the target cannot express is greyed and not taken; it keeps the focus, so that its reason can be read.
+function refuse(button, why) {
+  attr(button, "aria-disabled", why ? "true" : null);
+  attr(button, "aria-description", why || null);
+}
+
+const isRefused = (button) => button.getAttribute("aria-disabled") === "true";
+const OF_TARGET = "The target is chosen in the header.";
+
 // Write only what differs: the browser lays out nothing anew and a reader's selection stays.
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -58,6 +67,13 @@ function rootOf(el, className, label) {
 }
 
 const appOf = (element) => element.closest(".workbench-app");
+
+// What the app stands in, of the notebook or the view that scrolls it, or the screen: {top, bottom, height}.
+function roomOf(app) {
+  const full = document.fullscreenElement?.contains(app);
+  const outer = full ? null : app.closest(".jp-LinkedOutputView, .jp-WindowedPanel-outer, .jp-Notebook");
+  return outer?.getBoundingClientRect() || { top: 0, bottom: window.innerHeight, height: window.innerHeight };
+}
 
 // Left and right go from tab to tab, as in any list of tabs; the tab is opened as by a click.
 function arrowKeys(list) {

@@ -3,6 +3,7 @@
 from typing import Any
 
 from workbench.messages import WorkbenchError
+from workbench.ui.limits import DEFAULT_TARGET
 from workbench.ui.panel import Panel, script
 from workbench.ui.state import State
 from workbench.ui.study import Study
@@ -13,17 +14,20 @@ SHOWN = 4  # refusals that are spelled out
 
 
 class ExportPanel(Panel):
-    """A dialog; nothing is worked out while it is closed."""
+    """A dialog that begins with the study's target; nothing is worked out while it is closed."""
 
     _esm = script("dialog.js", "exporting.js")
-    parts = ("recipe", "exported", "history")
+    parts = ("recipe", "exported", "history", "target")
 
     def __init__(self, study: Study) -> None:
         self._open = False
-        self._target = next(iter(TARGETS))
+        self._target = study.state.target or DEFAULT_TARGET
+        self._following = study.state.target
         super().__init__(study)
 
     def look(self, state: State) -> dict[str, Any]:
+        if state.target != self._following:
+            self._target, self._following = state.target or DEFAULT_TARGET, state.target
         name = self.study.model.name
         view: dict[str, Any] = {
             "targets": [{"value": t.name, "title": t.title} for t in TARGETS.values()],

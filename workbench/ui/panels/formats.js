@@ -8,8 +8,9 @@ function render({ model, el, signal }) {
     return { scope: chosen.replace("=", ""), same_kind: chosen.endsWith("=") };
   };
   const rowsOf = () => {
-    const [{ formats }, { rows }] = [model.get("catalogue"), model.get("view")];
-    return Object.entries(formats).map(([name, f], order) => ({ name, order, why: "", ...f, ...(rows[name] || {}), known: name in rows }));
+    const [{ formats }, { rows, refused, format }] = [model.get("catalogue"), model.get("view")];
+    const off = (name) => (name === format ? "" : refused[name] || "");
+    return Object.entries(formats).map(([name, f], order) => ({ name, order, why: "", ...f, ...(rows[name] || {}), known: name in rows, refused: off(name) }));
   };
   const figure = (row) => (row.why ? "–" : row.sqnr_db === undefined ? "…" : row.name === "fp32" ? "exact" : decibels(row.sqnr_db));
 
@@ -27,11 +28,11 @@ function render({ model, el, signal }) {
     },
     closed: () => model.send({ kind: "look", what: "formats", open: false }),
   });
-  const choose = (name) => { menu.hide(true); model.send({ kind: "adopt", format: name, ...scope() }); };
+  const choose = (name, button) => { if (isRefused(button)) return; menu.hide(true); model.send({ kind: "adopt", format: name, ...scope() }); };
 
   function line(row) {
     const dB = h("span", { class: "wb-menu-figure" });
-    const button = h("button", { class: "wb-menu-line", type: "button", role: "radio", data: { format: row.name }, onclick: () => choose(row.name) },
+    const button = h("button", { class: "wb-menu-line", type: "button", role: "radio", data: { format: row.name }, onclick: () => choose(row.name, button) },
       h("span", { class: "wb-menu-title", text: row.title }), h("span", { class: "wb-menu-bits", text: /\d bit$/.test(row.title) ? "" : `${+row.bits.toFixed(2)} bit` }), dB);
     shown.set(row.name, { button, dB, unit: " dB" });
     return button;
@@ -40,7 +41,7 @@ function render({ model, el, signal }) {
   function chips(series, byName) {
     return h("div", { class: "wb-series" }, h("span", { class: "wb-series-title", text: series.title }), h("div", { class: "wb-chips" }, ...series.members.map(({ name, width }) => {
       const dB = h("span");
-      const button = h("button", { class: "wb-width", type: "button", role: "radio", "aria-label": byName.get(name).title, data: { format: name }, onclick: () => choose(name) }, h("b", { text: String(width) }), dB);
+      const button = h("button", { class: "wb-width", type: "button", role: "radio", "aria-label": byName.get(name).title, data: { format: name }, onclick: () => choose(name, button) }, h("b", { text: String(width) }), dB);
       shown.set(name, { button, dB, unit: "" });
       return button;
     })));
@@ -65,8 +66,13 @@ function render({ model, el, signal }) {
         ...group.series.map((series) => chips(series, byName)),
         h("div", { class: "wb-menu-columns" }, ...group.rows.map((name) => line(byName.get(name)))),
       ]);
-      const tools = presets.map((p) => h("button", { class: "wb-preset", type: "button", text: p.title, title: `${p.sentence}.\n${p.source}`, data: { preset: p.name },
-        onclick: () => { menu.hide(true); model.send({ kind: "preset", preset: p.name, ...scope() }); } }));
+      const tools = presets.map((p) => {
+        const why = model.get("view").presets_refused[p.name];
+        const tool = h("button", { class: "wb-preset", type: "button", text: p.title, title: [`${p.sentence}.`, p.source, why && `${why}. ${OF_TARGET}`].filter(Boolean).join("\n"), data: { preset: p.name },
+          onclick: () => { if (isRefused(tool)) return; menu.hide(true); model.send({ kind: "preset", preset: p.name, ...scope() }); } });
+        refuse(tool, why);
+        return tool;
+      });
       list.replaceChildren(...parts, h("h4", { class: "wb-menu-heading", text: "as another tool does it: format, rounding, overflow" }), h("div", { class: "wb-presets" }, ...tools));
     }
     figures();
@@ -81,12 +87,14 @@ function render({ model, el, signal }) {
       const isNumber = /\d/.test(text);
       put(part.dB, part.unit ? (isNumber ? text + part.unit : text) : isNumber ? String(Math.round(number(row.sqnr_db))).replace("-", MINUS) : text === "overflow" ? "∞" : text);
       attr(part.button, "aria-checked", row.name === present ? "true" : "false");
-      part.button.title = row.why || `${row.title}: ${+row.bits.toFixed(2)} bits a value, ${isNumber ? `${text} dB` : text} on this tensor. ${row.hint}`;
+      const about = row.why || `${row.title}: ${+row.bits.toFixed(2)} bits a value, ${isNumber ? `${text} dB` : text} on this tensor. ${row.hint}`;
+      part.button.title = row.refused ? `${about}\n${row.refused}. ${OF_TARGET}` : about;
+      refuse(part.button, row.refused);
       part.button.classList.toggle("wb-refused", Boolean(row.why));
     }
   }
   search.addEventListener("input", fill);
-  search.addEventListener("keydown", (event) => { if (event.key === "Enter") list.querySelector("button")?.click(); });
+  search.addEventListener("keydown", (event) => { if (event.key === "Enter") list.querySelector("button:not([aria-disabled=true])")?.click(); });
 
   // the comparison
   const table = comparisonTable((name) => { show(false); model.send({ kind: "adopt", format: name }); });
@@ -120,7 +128,13 @@ function render({ model, el, signal }) {
 
   hearApp(root, signal, "workbench-formats", () => (menu.isOpen() ? menu.hide(true) : menu.show()));
   signal?.addEventListener("abort", () => menu.hide(false));
-  listen(model, "change:view", () => { if (menu.isOpen()) figures(); if (isOpen()) compare(); }, signal);
+  let reasons = ""; // of presets, which are drawn once
+  listen(model, "change:view", () => {
+    const now = JSON.stringify(model.get("view").presets_refused);
+    if (menu.isOpen()) { if (now === reasons) figures(); else fill(); }
+    reasons = now;
+    if (isOpen()) compare();
+  }, signal);
   listen(model, "change:catalogue", () => { if (menu.isOpen()) fill(); if (isOpen()) compare(); }, signal);
   sayHello(model, signal);
 }

@@ -8,7 +8,7 @@ import traitlets
 from workbench.catalogue import Catalogue
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.presets import PRESETS
+from workbench.numerics.formats.presets import PRESETS, Preset
 from workbench.ui.panel import Panel, script
 from workbench.ui.state import FormatRow, State
 from workbench.ui.study import Study
@@ -24,7 +24,7 @@ class FormatsPanel(Panel):
     """
 
     _esm = script("popup.js", "dialog.js", "copying.js", "table.js", "formats.js")
-    parts = ("recipe", "selected", "formats", "errors", "catalogues", "asked")
+    parts = ("recipe", "selected", "formats", "errors", "catalogues", "asked", "target")
     catalogue = traitlets.Dict().tag(sync=True)
 
     def __init__(self, study: Study) -> None:
@@ -39,13 +39,35 @@ class FormatsPanel(Panel):
             "rows": {},
             "done": False,
             "asked": bool(state.asked.keys() & {"formats", "comparison"}),
+            "refused": {},
+            "presets_refused": {},
         }
+        if view["asked"] and state.selected:
+            view |= self._refused(state)
         table = state.formats
         if table is not None and view["asked"]:
             same = table.choice is choice
             view["rows"] = {name: _row(row) for name, row in table.rows.items()}
             view["done"] = table.done and same and len(table.rows) >= len(FORMATS)
         return view
+
+    def _refused(self, state: State) -> dict[str, dict[str, str]]:
+        """Formats and presets that the target cannot express of this tensor, with the reason."""
+        limits, target, tensor = self.study.limits, state.target, state.selected
+
+        def of_preset(preset: Preset) -> str:
+            fields: dict[str, Any] = {"rounding": preset.rounding}
+            if preset.overflow is not None:
+                fields["overflow"] = preset.overflow
+            own = limits.of_format(target, tensor, preset.format)
+            return own or limits.of_option(target, tensor, preset.format, **fields)
+
+        formats = {name: limits.of_format(target, tensor, name) for name in FORMATS}
+        presets = {name: of_preset(preset) for name, preset in PRESETS.items()}
+        return {
+            "refused": {name: why for name, why in formats.items() if why},
+            "presets_refused": {name: why for name, why in presets.items() if why},
+        }
 
     def moved(self, state: State) -> None:
         if state.catalogues != self._catalogues:

@@ -4,11 +4,12 @@ const SIZE = "weights and biases in float32 and as chosen, scales included, 1 KB
 
 function figure(parent, label, short, metric, meaning) {
   const value = h("b", { class: "wb-figure-value", data: metric ? { metric } : undefined, text: "–" });
+  const unit = h("span", { class: "wb-figure-unit" });
   const extra = h("span", { class: "wb-figure-extra" });
   const box = h("span", { class: "wb-figure", title: meaning }, 
-    h("span", { class: "wb-figure-name wb-long", text: label }), h("span", { class: "wb-figure-name wb-short", text: short }), value, extra);
+    h("span", { class: "wb-figure-name wb-long", text: label }), h("span", { class: "wb-figure-name wb-short", text: short }), value, unit, extra);
   parent.append(box);
-  return { box, value, extra };
+  return { box, value, unit, extra };
 }
 
 function render({ model, el, signal }) {
@@ -16,6 +17,11 @@ function render({ model, el, signal }) {
   const name = h("h2", { class: "wb-model-name" });
   const facts = h("button", { class: "wb-facts", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" });
   root.append(h("div", { class: "wb-title" }, name, facts));
+  const target = h("select", { class: "wb-select wb-target-select", "aria-label": "target" });
+  const [fitLong, fitShort] = [h("span", { class: "wb-long" }), h("span", { class: "wb-short" })];
+  const fit = h("button", { class: "wb-misfits", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" }, fitLong, fitShort);
+  root.append(h("div", { class: "wb-target", title: "what the network is to run on; what it cannot express is greyed" },
+    h("label", { class: "wb-target-line" }, h("span", { class: "wb-figure-name wb-long", text: "target" }), target), fit));
   const figures = h("div", { class: "wb-figures" });
   root.append(figures);
   const size = figure(figures, "size", "", null, SIZE);
@@ -32,7 +38,7 @@ function render({ model, el, signal }) {
   const undo = h("button", { class: "wb-button", type: "button", text: "↶", title: "undo the last change", "aria-label": "undo" });
   const redo = h("button", { class: "wb-button", type: "button", text: "↷", title: "redo what was undone", "aria-label": "redo" });
   const versions = h("button", { class: "wb-button", type: "button", "aria-label": "Versions", title: "snapshots, what differs between them, and the work as a script" },
-    h("span", { class: "wb-long", text: "Versions" }), h("span", { class: "wb-short", text: "⧉" }));
+    h("span", { class: "wb-long", text: "Versions" }), h("span", { class: "wb-short", text: "Ver." }));
   const exporting = h("button", { class: "wb-button wb-primary", type: "button", text: "Export…", title: "write a file for a target and check it" });
   const bar = h("div", { class: "wb-progress", "aria-hidden": "true" }, h("i"));
   root.append(h("div", { class: "wb-buttons" }, help, undo, redo, versions, exporting), bar);
@@ -44,6 +50,40 @@ function render({ model, el, signal }) {
   versions.addEventListener("click", announce("workbench-versions"));
   facts.addEventListener("click", announce("workbench-work"));
   help.addEventListener("click", announce("workbench-tour"));
+
+  // Tensors that the target cannot express as they are chosen.
+  target.addEventListener("change", () => model.send({ kind: "target", target: target.value }));
+  const misfits = popupOf(() => fit, "wb-misfit-list", "tensors that do not fit the target", {
+    width: 440,
+    opened: (list) => { list.replaceChildren(h("p", { class: "wb-muted", text: "One moment…" })); model.send({ kind: "misfits", open: true }); },
+    closed: () => model.send({ kind: "misfits", open: false }),
+  });
+  fit.addEventListener("click", () => (misfits.isOpen() ? misfits.hide(true) : misfits.show()));
+  const fillMisfits = (v) => {
+    const key = JSON.stringify(v.misfits);
+    if (!misfits.isOpen() || !v.misfits.length || misfits.box.dataset.key === key) return;
+    const focused = !misfits.box.dataset.key || misfits.box.contains(document.activeElement); // it was just opened, or is in use
+    misfits.box.dataset.key = key;
+    misfits.box.replaceChildren(...v.misfits.map(([tensor, why]) => h("button", { class: "wb-menu-line wb-misfit-line", type: "button", title: "look at this tensor",
+      onclick: () => { misfits.hide(true); model.send({ kind: "look_at", tensor }); } }, h("b", { text: tensor }), h("span", { text: why }))));
+    const more = v.n_misfits - v.misfits.length;
+    if (more > 0) misfits.box.append(h("p", { class: "wb-muted", text: `and ${more.toLocaleString("en-US")} more` }));
+    misfits.place();
+    if (focused) misfits.box.querySelector("button")?.focus({ preventScroll: true });
+  };
+  const paintTarget = (v) => {
+    fillSelect(target, v.targets, v.target);
+    const n = v.n_misfits;
+    put(fitLong, n ? `${n.toLocaleString("en-US")} tensor${n > 1 ? "s do" : " does"} not fit` : v.target ? "everything fits" : "no target");
+    put(fitShort, n ? `${n.toLocaleString("en-US")} unfit` : v.target ? "all fits" : "no target");
+    attr(fit, "disabled", !n);
+    fit.classList.toggle("wb-bad", n > 0);
+    fit.title = n ? "tensors that this target cannot express as they are chosen; click: which, and why" : "";
+    if (!n && misfits.isOpen()) misfits.hide(true);
+    if (!misfits.isOpen()) delete misfits.box.dataset.key;
+    fillMisfits(v);
+  };
+  signal?.addEventListener("abort", () => misfits.hide(false));
 
   // What went wrong stands at the bottom until it is waved away; the notes keep it.
   let said = "";
@@ -98,20 +138,22 @@ function render({ model, el, signal }) {
     const o = v.output;
     const metric = (f, raw, text) => { attr(f.value, "data-value", raw === null || raw === undefined ? "" : String(number(raw))); put(f.value, text); };
     metric(sqnr, o?.sqnr_db, o ? decibels(o.sqnr_db) : "–");
-    put(sqnr.extra, o && Number.isFinite(number(o.sqnr_db)) ? "dB" : "");
+    put(sqnr.unit, o && Number.isFinite(number(o.sqnr_db)) ? "dB" : "");
     metric(agreement, o?.agreement, percent(o?.agreement));
-    put(agreement.extra, o && o.agreement !== null ? "%" : "");
+    put(agreement.unit, o && o.agreement !== null ? "%" : "");
     agreement.box.hidden = !v.has_data || Boolean(o && o.agreement === null);
     accuracy.box.hidden = !o || o.accuracy === null;
     metric(accuracy, o?.accuracy, percent(o?.accuracy));
     const half = o?.interval ? (100 * (o.interval[1] - o.interval[0])) / 2 : 0;
     accuracy.box.title = o && o.accuracy !== null ? `right answers: ${percent(o.accuracy)} %, in float ${percent(o.float_accuracy)} ± ${half.toFixed(1)} %` : "";
-    put(accuracy.extra, o && o.accuracy !== null ? `% (float ${percent(o.float_accuracy)} ± ${half.toFixed(1)})` : "");
+    put(accuracy.unit, o && o.accuracy !== null ? "%" : "");
+    put(accuracy.extra, o && o.accuracy !== null ? `(float ${percent(o.float_accuracy)} ± ${half.toFixed(1)})` : "");
     for (const f of [sqnr, agreement, accuracy]) f.box.classList.toggle("wb-stale", v.updating);
     sqnr.box.title = v.has_data ? sqnr.box.title : "no data yet: wb.App(model, data) shows what the output becomes";
     attr(undo, "disabled", !v.can_undo);
     attr(redo, "disabled", !v.can_redo);
     toast(v.trouble);
+    paintTarget(v);
     bar.classList.toggle("wb-running", Boolean(v.activity) && share !== null);
     bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
   };

@@ -3,35 +3,42 @@
 from typing import Any
 
 from workbench.ui.jobs import size_bytes
+from workbench.ui.limits import ANY
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.words import parameters, plain
+from workbench.workflow.export.catalogue import TARGETS
 
+LISTED = 200  # tensors that do not fit the target
+TARGET_OPTIONS = [
+    *({"value": t.name, "title": t.runs_on, "why": t.title} for t in TARGETS.values()),
+    {"value": ANY, "title": "any format", "why": "no target: everything can be chosen and simulated"},
+]
 ENOUGH = 64  # samples: a figure measured on so many is worth more than a prediction
 
 
 class HeaderPanel(Panel):
     """One line above everything; also brings the style sheet of the app."""
 
-    _esm = script("header.js")
+    _esm = script("popup.js", "header.js")
     _css = styles("app.css", "shell.css")
     parts = (
         "recipe",
         "history",
         "measured",
-        "activity",
-        "progress",
-        "progress_words",
+        "running",
         "trouble",
         "calibrated",
         "calibration",
         "coded_bits",
+        "target",
     )
 
     def __init__(self, study: Study) -> None:
         self._sizes: tuple[object, object, tuple[int, int, int]] | None = None
         self._recipe, self._changes = study.state.recipe, 0
+        self._listing = False
         super().__init__(study)
 
     def look(self, state: State) -> dict[str, Any]:
@@ -42,6 +49,7 @@ class HeaderPanel(Panel):
         float_size, chosen_size, coded_size = known[2]
         if state.recipe is not self._recipe:
             self._recipe, self._changes = state.recipe, self._changes + 1
+        now, misfits = state.running, self.study.limits.misfits(state.target, state.recipe)
         view: dict[str, Any] = {
             "changes": self._changes,
             "measured": _is_measured(state),
@@ -53,13 +61,17 @@ class HeaderPanel(Panel):
             "coded_kb": coded_size / 1000 if coded_size < chosen_size else None,
             "can_undo": state.can_undo,
             "can_redo": state.can_redo,
-            "activity": state.activity,
+            "activity": "" if now is None else now.what,
             "progress": state.progress,
-            "progress_words": state.progress_words,
+            "progress_words": "" if now is None else now.words,
             "trouble": state.latest_trouble,
             "updating": state.updating,
             "has_data": self.study.evaluation is not None,
             "output": None,
+            "target": state.target,
+            "targets": TARGET_OPTIONS,
+            "n_misfits": len(misfits),
+            "misfits": list(misfits.items())[:LISTED] if self._listing else [],
         }
         if state.comparison is not None:
             name, error = next(iter(state.comparison.outputs.items()))
@@ -73,6 +85,17 @@ class HeaderPanel(Panel):
                 "n": state.comparison.n_samples,
             }
         return view
+
+    def on_target(self, content: Any) -> None:
+        self.study.set_target(str(content["target"]))
+
+    def on_misfits(self, content: Any) -> None:
+        """The list of tensors that do not fit the target was opened or closed."""
+        self._listing = bool(content["open"])
+        self.refresh()
+
+    def on_look_at(self, content: Any) -> None:
+        self.study.select(str(content["tensor"]))
 
     def on_undo(self, _content: Any) -> None:
         self.study.undo()

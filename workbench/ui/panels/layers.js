@@ -20,8 +20,11 @@ function matcher(text) {
 // What fits a chip; its title has the whole name.
 const short = (format) => format.split("_")[0].replace("kmeans", "km");
 
-function chip(text, title) {
-  return h("span", { class: text === "fp32" ? "wb-chip wb-chip-float" : "wb-chip", text: text === "fp32" ? "float" : short(text), title });
+// misfit: why the target cannot express it; marked by a corner, and in words for those who do not see it.
+function chip(text, title, misfit) {
+  const kind = text === "fp32" ? " wb-chip-float" : "";
+  return h("span", { class: `wb-chip${kind}${misfit ? " wb-misfit" : ""}`, title: misfit ? `${title}\n${misfit}` : title },
+    text === "fp32" ? "float" : short(text), misfit ? h("span", { class: "wb-unseen", text: `, does not fit the target: ${misfit}` }) : null);
 }
 
 function render({ model, el, signal }) {
@@ -43,6 +46,7 @@ function render({ model, el, signal }) {
   let doubt = 0;
   let moved = -Infinity; // when the selection moved last
   let wanted = null; // the row that was asked for, until Python shows it
+  const lines = virtualRows(list, body, { row: ROW, spare: SPARE, count: () => shown.length, line: lineOf });
   const id = `wb-list-${Math.random().toString(36).slice(2, 8)}`;
 
   let picked = new Set(); // layers that one choice can be applied to
@@ -88,7 +92,7 @@ function render({ model, el, signal }) {
     }
     paintCount();
     attr(list, "aria-rowcount", shown.length);
-    body.style.height = `${shown.length * ROW}px`;
+    lines.fit();
     empty.hidden = shown.length > 0;
     list.hidden = shown.length === 0;
     put(empty, total() === 0 ? "This network has no layer with weights." : `No layer matches “${search.value}”.`);
@@ -115,36 +119,29 @@ function render({ model, el, signal }) {
     paintRows();
   }
 
+  function lineOf(at) {
+    const [present, i] = [selected(), shown[at]];
+    const { reasons } = model.get("view");
+    const [name, op, weight, activation, sqnr, low, misfits, note] = rows[i];
+    const [ofWeight, ofActivation] = misfits.map((place) => reasons[place] || "");
+    return h("div", {
+      class: `wb-row${i === present ? " wb-selected" : ""}${picked.has(i) ? " wb-picked" : ""}`, role: "row", id: `${id}-${i}`,
+      "aria-selected": i === present || picked.has(i) ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
+    },
+      h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})${note ? `\n${note}` : ""}` }, note ? h("span", { class: "wb-note-mark", role: "img", "aria-label": `note: ${note}`, text: "✎" }) : null, h("bdi", { dir: "ltr", text: name })),
+      h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`, ofWeight) : null),
+      h("span", { class: "wb-cell wb-cell-3", role: "gridcell" }, activation ? chip(activation.includes(" ") ? "mix" : activation, `format of the activations it reads: ${activation.replace(" ", ", ")}`, ofActivation) : null),
+      h("span", { class: low ? "wb-cell wb-cell-4 wb-low" : "wb-cell wb-cell-4", role: "gridcell", text: decibels(sqnr),
+        title: low ? "worst tensor of the layer; its cosine is below 0.98" : "worst tensor of the layer, as chosen" }));
+  }
+
   function paintRows() {
     const present = selected();
-    const first = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
-    const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
-    const lines = [];
-    for (let at = first; at < last; at++) {
-      const i = shown[at];
-      const [name, op, weight, activation, sqnr, low] = rows[i];
-      const line = h("div", {
-        class: `wb-row${i === present ? " wb-selected" : ""}${picked.has(i) ? " wb-picked" : ""}`, role: "row", id: `${id}-${i}`,
-        "aria-selected": i === present || picked.has(i) ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
-      },
-        h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})` }, h("bdi", { dir: "ltr", text: name })),
-        h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`) : null),
-        h("span", { class: "wb-cell wb-cell-3", role: "gridcell" }, activation ? chip(activation.includes(" ") ? "mix" : activation, `format of the activations it reads: ${activation.replace(" ", ", ")}`) : null),
-        h("span", { class: low ? "wb-cell wb-cell-4 wb-low" : "wb-cell wb-cell-4", role: "gridcell", text: decibels(sqnr),
-          title: low ? "worst tensor of the layer; its cosine is below 0.98" : "worst tensor of the layer, as chosen" }));
-      line.style.transform = `translateY(${at * ROW}px)`;
-      lines.push(line);
-    }
-    body.replaceChildren(...lines);
+    lines.paint();
     attr(list, "aria-activedescendant", present >= 0 ? `${id}-${present}` : null);
   }
 
-  function reveal(i) {
-    const at = shown.indexOf(i);
-    if (at < 0) return;
-    if (at * ROW < list.scrollTop) list.scrollTop = at * ROW;
-    else if ((at + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (at + 1) * ROW - list.clientHeight;
-  }
+  const reveal = (i) => lines.reveal(shown.indexOf(i));
 
   // Shown at once. A held arrow key asks for its first row and for the last; an answer to an earlier one changes nothing.
   function select(i) {
@@ -184,15 +181,14 @@ function render({ model, el, signal }) {
   });
   list.addEventListener("keydown", (event) => {
     const at = shown.indexOf((event.shiftKey ? end : null) ?? selected());
-    const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
-    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
     const ours = () => { event.preventDefault(); event.stopPropagation(); };
     if (event.key === "a" && (event.ctrlKey || event.metaKey)) { ours(); askRest(); return pick(shown); }
     if (event.key === "Escape" && picked.size) { ours(); return pick([]); }
-    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const to = lines.next(event, at);
+    if (to === undefined) return;
     ours();
     if (event.key === "End" || event.key === "PageDown") askRest();
-    const next = shown[Math.min(shown.length - 1, Math.max(0, moves[event.key]))];
+    const next = shown[to];
     end = next;
     if (event.shiftKey) {
       anchor ??= selected();

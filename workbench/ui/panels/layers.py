@@ -12,30 +12,35 @@ from workbench.ui.study import Study
 from workbench.ui.words import plain
 from workbench.workflow.comparison import LOW_COSINE
 
+FITS = [-1, -1]
 AT_ONCE = 200  # rows that are sent with the widget; the rest follows when the list is scrolled, searched or sorted
 
 
 class LayersPanel(Panel):
-    """Rows [name, operator, weight's format, activation's format, SQNR dB, cosine is low], in model order.
+    """Rows [name, operator, formats of weight and activations, SQNR dB, cosine is low, misfits, notes], in model order.
 
-    A format is "" where there is no such tensor; SQNR is None where nothing is known yet.
+    A format is "" where there is no such tensor; SQNR is None where nothing is known yet. misfits: why the target
+    cannot express the weight and why it cannot express the activations: places in `view["reasons"]`, -1 where it can.
+    notes: what the person wrote about its tensors, "" for nothing.
     """
 
-    _esm = script("layers.js")
-    parts = ("recipe", "errors", "layer", "calibration", "picked")
+    _esm = script("virtual.js", "layers.js")
+    parts = ("recipe", "errors", "layer", "calibration", "picked", "target")
     rows: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 
     def __init__(self, study: Study) -> None:
         layers = study.model.layers
         self._tensors = [quantizable(study.model, layer) for layer in layers]
         self._places = {layer.name: i for i, layer in enumerate(layers)}
+        self._limits, self._reasons = study.limits, dict[str, int]()
         self._rows = self._all_rows(study.state, layers)
         self._rest_sent = False
         super().__init__(study, rows=self._rows[:AT_ONCE])
 
     def look(self, state: State) -> dict[str, Any]:
         picked = [self._places[name] for name in state.picked]
-        return {"total": len(self._places), "selected": self._places.get(state.layer, -1), "picked": picked}
+        selected = self._places.get(state.layer, -1)
+        return {"total": len(self._places), "selected": selected, "picked": picked, "reasons": list(self._reasons)}
 
     def moved(self, state: State) -> None:
         rows = self._all_rows(state, self.study.model.layers)
@@ -73,4 +78,23 @@ class LayersPanel(Panel):
         worst = min((error.sqnr_db for error in errors), default=None) if known else None
         low = any(error.cosine < LOW_COSINE for error in errors)
         rounded = worst if worst is None or abs(worst) == float("inf") else round(worst, 2)
-        return [layer.name, layer.op_type, weight, " ".join(others), plain(rounded), low]
+        return [
+            layer.name,
+            layer.op_type,
+            weight,
+            " ".join(others),
+            plain(rounded),
+            low,
+            self._misfits(state, layer, tensors),
+            "\n".join(state.recipe.notes[name] for name in tensors if name in state.recipe.notes),
+        ]
+
+    def _misfits(self, state: State, layer: Layer, tensors: tuple[str, ...]) -> list[int]:
+        found = self._limits.misfits(state.target, state.recipe)
+        if not found:
+            return FITS
+        reasons = [
+            next((found[n] for n in names if n in found), "")
+            for names in ([layer.weight], [n for n in tensors if n != layer.weight])
+        ]
+        return [self._reasons.setdefault(reason, len(self._reasons)) if reason else -1 for reason in reasons]

@@ -12,22 +12,6 @@ const ROWS = [
   ["zeroed_fraction", "rounded to zero", "%", "ink", "share of values that are not 0 but become 0: those within half a step of it"],
   ["levels_used", "levels used", "", "ink", "levels that at least one value goes to, of those the format has"],
 ];
-function digits(x, n) {
-  return Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5
-    ? x.toExponential(n - 1).replace("e+", "e")
-    : x.toFixed(Math.max(0, n - 1 - Math.floor(Math.log10(Math.abs(x)))));
-}
-
-// As in the panel: fixed numbers of digits, so that nothing moves while they change.
-function shownNumber(name, x) {
-  if (x === null || x === undefined || Number.isNaN(x)) return "–";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS}∞`;
-  if (name === "levels_used") return x.toLocaleString("en-US");
-  if (name === "sqnr_db") return x.toFixed(2).replace("-", MINUS);
-  if (name === "cosine") return x.toFixed(6).replace("-", MINUS);
-  const value = name.endsWith("_fraction") ? 100 * x : x;
-  return value === 0 ? "0" : digits(value, name.endsWith("_fraction") ? 3 : name === "max_abs" ? 4 : 3).replaceAll("-", MINUS);
-}
 
 const ofLevels = (n) => (n < 1e5 ? n.toLocaleString("en-US") : `${(n / 1e3).toFixed(0)} k`);
 

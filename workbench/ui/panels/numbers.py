@@ -18,5 +18,5 @@ class NumbersPanel(anywidget.AnyWidget):
     Each number is an element with `data-metric` (a field of `QuantizationError`) and its raw value in `data-value`.
     """
 
-    _esm = _joined("dom.js", "popup.js", "explain.js", "numbers.js")
+    _esm = _joined("dom.js", "popup.js", "figures.js", "explain.js", "numbers.js")
     _css = _joined("../app.css", "numbers.css")

@@ -80,11 +80,11 @@ function render({ model, el, signal }) {
   const at = (event) => Math.min(view().names.length - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * view().names.length)));
   canvas.addEventListener("pointermove", (event) => { const place = at(event); if (place !== pointed) { pointed = place; paint(); } });
   canvas.addEventListener("pointerleave", () => { pointed = null; paint(); });
-  canvas.addEventListener("click", (event) => choose(at(event)));
+  canvas.addEventListener("click", (event) => { if (view().names.length) choose(at(event)); });
   canvas.addEventListener("keydown", (event) => {
     const v = view();
     const goal = { ArrowRight: v.selected + 1, ArrowLeft: v.selected - 1, Home: 0, End: v.names.length - 1, PageDown: v.selected + 10, PageUp: v.selected - 10 }[event.key];
-    if (goal === undefined) return;
+    if (goal === undefined || !v.names.length) return; // nothing has come yet
     event.preventDefault();
     event.stopPropagation();
     choose(Math.min(v.names.length - 1, Math.max(0, goal)));

@@ -7,6 +7,7 @@ from typing import Any
 from workbench.models.model import Layer
 from workbench.models.neighbours import LayerGraph
 from workbench.numerics.errors.error import QuantizationError
+from workbench.ui.charts.overview import overview_figure
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.scopes import quantizable
 from workbench.ui.state import State
@@ -40,18 +41,29 @@ class OverviewPanel(Panel):
         if not self._open:
             return {"open": False}
         layers = self.study.model.layers
+        figures = self._all_figures(state)
         selected = self._places.get(state.layer, -1)
         around = self._graph.around(selected) if selected >= 0 else None
-        figures = [self._figures(state, layer, names) for layer, names in zip(layers, self._tensors, strict=True)]
         return {
             "open": True,
             "names": [layer.name for layer in layers],
             "operators": [layer.op_type for layer in layers],
             "selected": selected,
-            "figures": {name: [row[name] for row in figures] for name in (figures[0] if figures else {})},
+            "figures": figures,
             "columns": [] if around is None else [[at, list(places)] for at, places in around.columns.items()],
             "edges": [] if around is None else [list(edge) for edge in around.edges],
         }
+
+    def picture(self) -> dict[str, Any] | None:
+        layers = self.study.model.layers
+        title = f"{self.study.model.name}: overview of {len(layers)} layers"
+        return overview_figure([layer.name for layer in layers], self._all_figures(self.study.state), title=title)
+
+    def _all_figures(self, state: State) -> dict[str, list[float | None]]:
+        """Each figure of `_figures` for every layer."""
+        layers = self.study.model.layers
+        rows = [self._figures(state, layer, names) for layer, names in zip(layers, self._tensors, strict=True)]
+        return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
     def _figures(self, state: State, layer: Layer, names: tuple[str, ...]) -> dict[str, float | None]:
         """SQNR, dB, capped at 99 (exact); share of saturated values; widest format, bits."""

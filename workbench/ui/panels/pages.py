@@ -12,12 +12,13 @@ from workbench.ui.study import Study
 
 @dataclass(frozen=True)
 class Page:
-    """One tab. hint: its tooltip. questions: topics that are asked while it is open."""
+    """One tab. hint: its tooltip. questions: topics that are asked while it is open. picture: whether it saves one."""
 
     name: str
     title: str
     hint: str
     questions: tuple[str, ...] = ()
+    picture: bool = False
 
 
 class PagesPanel(Panel):
@@ -37,11 +38,19 @@ class PagesPanel(Panel):
         self._ask(True)
 
     def look(self, state: State) -> dict[str, Any]:
-        tabs = [{"name": page.name, "title": page.title, "hint": page.hint} for page in self.pages.values()]
+        pages = self.pages.values()
+        tabs = [{"name": p.name, "title": p.title, "hint": p.hint, "picture": p.picture} for p in pages]
         return {"tabs": tabs, "open": self._open}
 
     def turn_to(self, name: str) -> None:
-        """Show a page. Raises WorkbenchError for one that is not there."""
+        """Show a page, unfolded where pages fold. Raises WorkbenchError for one that is not there."""
+        self._open_page(name)
+        self.send({"kind": "unfold"})
+
+    def on_open(self, content: Any) -> None:
+        self._open_page(str(content["page"]))
+
+    def _open_page(self, name: str) -> None:
         if name not in self.pages:
             raise WorkbenchError(f"unknown page {name!r}; expected one of {', '.join(self.pages)}")
         if name != self._open:
@@ -49,9 +58,6 @@ class PagesPanel(Panel):
             self._open = name
             self._ask(True)
             self.refresh()
-
-    def on_open(self, content: Any) -> None:
-        self.turn_to(str(content["page"]))
 
     def _ask(self, wanted: bool) -> None:
         for question in self.pages[self._open].questions:

@@ -2,9 +2,8 @@
 
 // The part of the app that is not scrolled out of the notebook: {top, bottom} on the screen.
 function visiblePart(app) {
-  const a = app.getBoundingClientRect();
-  const outer = app.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect() || { top: 0, bottom: window.innerHeight };
-  return { top: Math.max(a.top, outer.top), bottom: Math.min(a.bottom, outer.bottom) };
+  const [a, room] = [app.getBoundingClientRect(), roomOf(app)];
+  return { top: Math.max(a.top, room.top), bottom: Math.min(a.bottom, room.bottom) };
 }
 
 // opened(box): fills it; closed(): the app may stop working things out. spares(target): a press there does not close it.

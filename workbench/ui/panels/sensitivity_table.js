@@ -41,6 +41,7 @@ function sideTable(side, title, select) {
   const scroller = h("div", { class: "wb-sens-list", role: "grid", tabindex: "0", "aria-label": `${title} by what they cost the output` }, head, body);
   const empty = h("p", { class: "wb-sens-none", hidden: true, text: "none" });
   const element = h("div", { class: `wb-sens-side wb-sens-${side}` }, scroller, empty);
+  const lines = virtualRows(scroller, body, { row: ROW, spare: SPARE, head: 1, count: () => shown.length, line: lineOf });
   const id = `wb-sens-${side}-${Math.random().toString(36).slice(2, 8)}`;
   let [lists, scale, selected, columns, shown] = [null, [], "", [], []]; // scale: of formats, of zeros
   let order = { column: 0, down: false }; // worst first
@@ -95,23 +96,19 @@ function sideTable(side, title, select) {
     return box;
   }
 
-  function paintRows() {
-    const first = Math.max(0, Math.floor(scroller.scrollTop / ROW) - SPARE);
-    const last = Math.min(shown.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW) + SPARE);
+  function lineOf(at) {
     const bars = columns.filter((c) => !c.side).length === 1;
-    const lines = [];
-    for (let at = first; at < last; at++) {
-      const row = shown[at];
-      const chosen = row[2].includes(selected);
-      const line = h("div", { class: `wb-sens-row${chosen ? " wb-selected" : ""}${row[0] === cursor ? " wb-sens-cursor" : ""}`, role: "row", id: `${id}-${at}`, "aria-selected": chosen ? "true" : "false", "aria-rowindex": at + 2, data: { at: String(at), tensor: row[1] } },
-        h("span", { class: "wb-sens-name", role: "gridcell", title: row[0] }, h("bdi", { dir: "ltr", text: tailOf(row[0]) })),
-        ...columns.map((c) => cellOf(row[3][c.index], c, bars && !c.side)));
-      line.style.top = `${at * ROW}px`;
-      lines.push(line);
-    }
-    body.replaceChildren(...lines);
+    const row = shown[at];
+    const chosen = row[2].includes(selected);
+    return h("div", { class: `wb-sens-row${chosen ? " wb-selected" : ""}${row[0] === cursor ? " wb-sens-cursor" : ""}`, role: "row", id: `${id}-${at}`, "aria-selected": chosen ? "true" : "false", "aria-rowindex": at + 2, data: { at: String(at), tensor: row[1] } },
+      h("span", { class: "wb-sens-name", role: "gridcell", title: row[0] }, h("bdi", { dir: "ltr", text: tailOf(row[0]) })),
+      ...columns.map((c) => cellOf(row[3][c.index], c, bars && !c.side)));
+  }
+
+  function paintRows() {
+    lines.paint();
     const at = shown.findIndex((row) => row[0] === cursor);
-    attr(scroller, "aria-activedescendant", at >= first && at < last ? `${id}-${at}` : null);
+    attr(scroller, "aria-activedescendant", lines.has(at) ? `${id}-${at}` : null);
   }
 
   function paintAll() {
@@ -122,17 +119,11 @@ function sideTable(side, title, select) {
     const widths = columns.map((c) => (c.side ? "54px" : mains === 1 ? "minmax(80px, 1.25fr)" : "46px"));
     element.style.setProperty("--wb-sens-columns", `minmax(56px, 1fr) ${widths.join(" ")}`);
     element.style.setProperty("--wb-sens-width", `${widthOf(lists, side)}px`);
-    body.style.height = `${shown.length * ROW}px`;
+    lines.fit();
     attr(scroller, "aria-rowcount", shown.length + 1);
     empty.hidden = shown.length > 0;
     paintHead();
     paintRows();
-  }
-
-  function reveal(at) {
-    const top = at * ROW;
-    if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + 2 * ROW > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + 2 * ROW - scroller.clientHeight;
   }
 
   body.addEventListener("click", (event) => {
@@ -146,13 +137,11 @@ function sideTable(side, title, select) {
     if (event.target !== scroller || event.ctrlKey || event.metaKey || event.altKey || !shown.length) return;
     const known = shown.findIndex((row) => row[0] === cursor);
     const at = known >= 0 ? known : shown.findIndex((row) => row[2].includes(selected));
-    const page = Math.max(1, Math.floor(scroller.clientHeight / ROW) - 2);
-    const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: shown.length - 1 };
+    const next = lines.next(event, at);
     if (event.key === "Enter" || event.key === " ") { if (at >= 0) select(shown[at][1]); }
-    else if (event.key in moves) {
-      const next = Math.min(shown.length - 1, Math.max(0, moves[event.key]));
+    else if (next !== undefined) {
       cursor = shown[next][0];
-      reveal(next);
+      lines.reveal(next);
       paintRows();
     } else return;
     event.preventDefault();

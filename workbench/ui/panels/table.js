@@ -66,10 +66,10 @@ function comparisonTable(adopt) {
 
   function lineOf(row) {
     if (lines.has(row.name)) return lines.get(row.name);
-    const button = h("button", { class: "wb-adopt", type: "button", onclick: () => adopt(row.name) });
+    const button = h("button", { class: "wb-adopt", type: "button" });
     const cells = COLUMNS.map(([name, , , right]) => h("td", { class: right ? "wb-right" : "", data: { column: name } }));
     cells[0].append(button);
-    const line = h("tr", { data: { format: row.name }, onclick: (event) => { if (event.target !== button) adopt(row.name); } }, ...cells);
+    const line = h("tr", { data: { format: row.name }, onclick: () => { if (!isRefused(button)) adopt(row.name); } }, ...cells);
     lines.set(row.name, line);
     return line;
   }
@@ -82,9 +82,11 @@ function comparisonTable(adopt) {
       COLUMNS.forEach(([name], i) => put(i ? line.children[i] : line.children[0].firstChild, cellText(name, row)));
       line.classList.toggle("wb-selected", row.name === present);
       attr(line, "aria-current", row.name === present ? "true" : null);
-      line.title = row.why || (row.n ? `${row.hint} Measured on ${row.n} samples.` : row.hint);
+      const about = row.why || (row.n ? `${row.hint} Measured on ${row.n} samples.` : row.hint);
+      line.title = row.refused ? `${about}\n${row.refused}. ${OF_TARGET}` : about;
+      refuse(line.children[0].firstChild, row.refused);
       line.children[0].firstChild.setAttribute("aria-label", row.name === present ? `${row.title}, the present choice` : `choose ${row.title}`);
-      line.classList.toggle("wb-refused", Boolean(row.why));
+      line.classList.toggle("wb-refused", Boolean(row.why || row.refused));
       return line;
     });
     if (order.length !== body.children.length || order.some((line, i) => body.children[i] !== line)) {

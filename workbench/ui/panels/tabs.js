@@ -5,10 +5,22 @@ function render({ model, el, signal }) {
   const list = h("div", { class: "wb-tab-list", role: "tablist" });
   const caption = h("span", { class: "wb-tab-caption" });
   const missing = h("div", { class: "wb-missing", hidden: true }, h("p", { class: "wb-missing-words" }));
-  root.append(h("div", { class: "wb-tab-line" }, list, caption), missing);
+  const views = [["plot", "Plot", "the distribution of the tensor with its thresholds"], ["channels", "Channels", "a row for each output channel, the worst first"]].map(([name, text, title]) =>
+    h("button", { class: "wb-segment", type: "button", text, title, data: { view: name }, onclick: () => {
+      turn(name === "channels");
+      model.send({ kind: "channels", open: name === "channels" });
+    } }));
+  const seen = h("span", { class: "wb-segments wb-views", role: "group", "aria-label": "how the tensor is shown" }, ...views);
+  root.append(h("div", { class: "wb-tab-line" }, list, seen, caption), missing);
+
+  function turn(channels) {
+    for (const view of views) attr(view, "aria-pressed", (view.dataset.view === "channels") === channels ? "true" : "false");
+    appOf(root)?.classList.toggle("wb-show-channels", channels);
+  }
 
   const paint = () => {
     const v = model.get("view");
+    turn(v.channels);
     const key = JSON.stringify(v.tabs);
     if (list.dataset.tabs !== key) {
       list.dataset.tabs = key;

@@ -7,14 +7,18 @@ from workbench.ui.panel import Panel, script
 from workbench.ui.scopes import quantizable
 from workbench.ui.state import State
 from workbench.ui.subjects import measured_on
+from workbench.ui.topics.channels import Channels
 from workbench.ui.words import caption
 
 
 class TabsPanel(Panel):
-    """Weights and activations of one layer as tabs; the words that stand where the plot cannot be shown."""
+    """Weights and activations of one layer as tabs, seen as a plot or channel by channel.
+
+    Where the plot cannot be shown, words stand in its place.
+    """
 
     _esm = script("tabs.js")
-    parts = ("selected", "layer", "calibration", "calibrated", "details", "recipe")
+    parts = ("selected", "layer", "calibration", "calibrated", "details", "recipe", "asked")
 
     def look(self, state: State) -> dict[str, Any]:
         model = self.study.model
@@ -34,6 +38,7 @@ class TabsPanel(Panel):
             "tabs": tabs,
             "selected": state.selected,
             "caption": "" if tensor is None else self._caption(state),
+            "channels": Channels.name in state.asked,
             "missing": "" if shown else self._missing(state),
         }
 
@@ -52,3 +57,7 @@ class TabsPanel(Panel):
 
     def on_select(self, content: Any) -> None:
         self.study.select(str(content["tensor"]))
+
+    def on_channels(self, content: Any) -> None:
+        """Show the channels in the place of the plot, or the plot again."""
+        self.study.ask(Channels.name, bool(content["open"]))

@@ -4,7 +4,7 @@ const SEEN = "workbench-tour-seen";
 const STEPS = [
   [".wb-layers", "Layers", "Every layer with its formats and the error of its worst tensor. Pick one by mouse or arrow keys; the tabs beside it switch between weights and activations."],
   [".wb-handle, .wb-plot", "The handle", "Drag it: values beyond it are cut off, the steps between the rest get finer. All numbers follow while you move; arrow keys move it too. The small rings are where a method would put it."],
-  [".wb-formats", "The choice", "FP32, FP16, BF16, INT8 and more, each with the error it has on this tensor. “Apply format to” says how far a click reaches."],
+  [".wb-rail, .wb-formats", "The choice", "FP32, FP16, BF16, INT8 and more, each with the error it has on this tensor. “Apply format to” says how far a click reaches."],
   [".wb-primary", "Export", "Writes the file for a target, reads it back and says whether it computes exactly what you saw here. Undo takes back anything before."],
 ];
 

@@ -78,25 +78,40 @@ function domainsFor(height, curved, withOutput) {
   return { domains: [[1 - counts, 1], [start, start + error], [above, above + (kl || gap)]], output: withOutput ? [0, output] : null, klShown };
 }
 
-// Sets the strips' shares of the height where they are not right yet; plotly draws again with its next resize.
+const TRIES = 5; // of drawing the strips at their heights, should plotly ever draw others
+
+// Sets the strips' shares of the height where they are not right yet, and has plotly draw again where they are not drawn so.
 function fitStrips(plot) {
   const { gd, meta } = plot;
-  const size = gd && gd._fullLayout && gd._fullLayout._size;
-  if (!size || !meta || !gd.layout.yaxis) return;
+  const layout = gd && gd._fullLayout;
+  const size = layout && layout._size;
+  if (!size || !meta || !gd.layout.yaxis || layout._replotting) return; // after a plot comes the next look
   const height = plot.view.stage.clientHeight - size.t - size.b;
   if (height < SMALLEST) return; // hidden for a moment: the next resize comes with a height that can be shared
   const { domains, output, klShown } = domainsFor(height, meta.kind === "handles", hasOutput(plot));
   [plot.outputShare, plot.klShown] = [output, klShown];
   plot.view.root.classList.toggle("wb-no-kl", meta.kind === "handles" && !klShown);
-  let changed = false;
+  let drawn = true;
   domains.forEach((domain, i) => {
-    const axis = gd.layout[STRIPS[i]];
-    if (axis && (!axis.domain || Math.abs(axis.domain[0] - domain[0]) > 0.004 || Math.abs(axis.domain[1] - domain[1]) > 0.004)) {
-      axis.domain = domain;
-      changed = true;
-    }
+    const [axis, full] = [gd.layout[STRIPS[i]], layout[STRIPS[i]]];
+    if (!axis || !full) return;
+    if (!axis.domain || domain.some((end, k) => Math.abs(axis.domain[k] - end) > 0.004)) axis.domain = domain;
+    const off = size.t + (1 - axis.domain[1]) * size.h - full._offset;
+    const longer = (axis.domain[1] - axis.domain[0]) * size.h - full._length;
+    if (full.visible !== false && (Math.abs(off) > 1 || Math.abs(longer) > 1)) drawn = false;
   });
-  if (changed && gd._responsiveChartHandler) gd._responsiveChartHandler();
+  if (drawn) plot.fitting = 0;
+  else if (plot.fitting < TRIES) {
+    plot.fitting += 1;
+    drawAnew(gd);
+  }
+}
+
+// Plotly's resize draws where the size differs from the one it has noted, and takes new shares of it along.
+function drawAnew(gd) {
+  if (!gd._responsiveChartHandler) return;
+  gd._fullLayout.height = gd.clientHeight + 2;
+  gd._responsiveChartHandler();
 }
 
 const COLOURS = {

@@ -28,9 +28,11 @@ function drawOverlay(plot, geometry, shown) {
   context.rect(geometry.left, counts.top, geometry.right - geometry.left, counts.height);
   context.clip();
   shadeBand(plot, context, geometry, counts, colours);
+  drawBefore(plot, context, geometry, counts, colours);
   if (!plot.live) return context.restore();
   shadeSaturated(plot, context, geometry, shown, counts, colours);
   if (plot.meta.one_by_one) drawValues(plot, context, above, geometry, shown, counts, colours);
+  else if (showsCodes(plot)) drawCodes(plot, context, geometry, shown, counts, colours);
   else drawQuantized(plot, context, geometry, shown, counts, colours);
   context.restore();
   drawRuler(plot, context, above, geometry, shown, counts, colours);
@@ -40,6 +42,7 @@ function drawOverlay(plot, geometry, shown) {
   drawStems(plot, context, geometry, colours);
   drawVeil(plot, context, geometry, colours);
   drawDots(plot, above, geometry, shown, colours);
+  drawLens(plot, above, geometry, shown, colours);
 }
 
 // Beyond the end levels, which are the format's own: a full-range integer reaches one step further down than -T, a scale
@@ -69,20 +72,13 @@ function shadeBand(plot, context, geometry, strip, colours) {
 
 // The levels as cells: each level's count in counts per bin of the float line, spread over its cell. What piles up on one
 // value, exact zeros and all that saturates, counts in full, as it does in the float line.
-function drawQuantized(plot, context, geometry, shown, strip, colours) {
-  const counts = shown.counts;
-  if (!counts || !counts.length) return;
-  const { live } = plot;
-  const q = shown.q;
-  const binWidth = plot.binWidth;
+function drawCells(plot, context, geometry, { n, edge, counts, zero, n_zeros, below, above }, strip, colour) {
+  const { binWidth } = plot;
   const floor = strip.bottom;
-  const n = counts.length;
-  const zero = codeOf(live, q, 0); // where exact zeros go
-  context.strokeStyle = colours.quantized;
+  context.strokeStyle = colour;
   context.lineWidth = 1.4;
   context.beginPath();
-  const edge = (i) => (i <= 0 ? q.low : i >= n ? q.high : q.boundaries[i - 1]);
-  let started = false;
+  context.moveTo(geometry.toPixel(edge(0)), floor);
   for (let i = 0; i < n; ) {
     const from = edge(i);
     const x0 = geometry.toPixel(from);
@@ -91,19 +87,21 @@ function drawQuantized(plot, context, geometry, shown, strip, colours) {
     const single = (k) => k === 0 || k === n - 1 || k === zero;
     while (j < n && !single(i) && !single(j) && geometry.toPixel(edge(j)) - x0 < LEAST_STEP) sum += counts[j++];
     const to = edge(j);
-    const piled = (i === 0 ? shown.below : 0) + (j === n ? shown.above : 0) + (i <= zero && zero < j ? live.meta.n_zeros : 0);
+    const piled = (i === 0 ? below : 0) + (j === n ? above : 0) + (i <= zero && zero < j ? n_zeros : 0);
     const width = geometry.toPlace(to) - geometry.toPlace(from);
     const height = (Math.max(0, sum - piled) * binWidth) / (Math.max(width, 0) || binWidth) + piled;
     const y = height > 0.5 || !strip.log ? Math.min(strip.toPixel(Math.max(height, strip.log ? 0.5 : 0)), floor) : floor;
-    const x1 = geometry.toPixel(to);
-    if (!started) context.moveTo(x0, floor);
     context.lineTo(x0, y);
-    context.lineTo(x1, y);
-    started = true;
+    context.lineTo(geometry.toPixel(to), y);
     i = j;
   }
   context.lineTo(geometry.toPixel(edge(n)), floor);
   context.stroke();
+}
+
+function drawQuantized(plot, context, geometry, shown, strip, colours) {
+  const cells = presentCells(plot, shown);
+  if (cells) drawCells(plot, context, geometry, cells, strip, colours.quantized);
 }
 
 // Text on a halo, legible over a line.

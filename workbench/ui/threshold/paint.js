@@ -2,7 +2,7 @@
 
 function paint(plot) {
   const { meta, geometry, view } = plot;
-  writePieces(view.sentence, sentenceOf(meta, plot.live, plot.shown));
+  writePieces(view.sentence, [...sentenceOf(meta, plot.live, plot.shown), ...codesWords(plot)]);
   if (!geometry) return;
   drawOverlay(plot, geometry, plot.shown);
   paintOutput(plot, geometry);
@@ -91,6 +91,7 @@ function layoutPlot(plot) {
   const { view, geometry, meta } = plot;
   paintControls(plot);
   placeMarks(plot, geometry);
+  drawSamples(plot);
   const { notes } = view;
   if (meta.kind !== "handles") for (const name of ["above", "below", "mirror"]) show(notes[name], false);
   show(notes.words, Boolean(meta.words));
@@ -119,18 +120,4 @@ function placeBands(plot, geometry) {
     label.style.left = `${(from + to) / 2}px`;
     label.style.top = `${geometry.strips[0].top + 6}px`;
   }
-}
-
-function paintControls(plot) {
-  const { view, meta, geometry, model } = plot;
-  const log = model.get("log_counts");
-  view.counts.forEach((button, i) => button.setAttribute("aria-pressed", String((i === 0) === log)));
-  show(view.toggle, Boolean(meta) && !meta.one_by_one);
-  const logAxis = model.get("log_axis");
-  view.axes.forEach((button, i) => button.setAttribute("aria-pressed", String((i === 1) === logAxis)));
-  show(view.axis, Boolean(meta) && meta.kind !== "own_range"); // magnitudes are logarithmic always
-  const range = meta && meta.axis;
-  const whole = range && range[1] - range[0];
-  const zoomed = geometry && whole && (Math.abs(geometry.range[0] - range[0]) > 1e-3 * whole || Math.abs(geometry.range[1] - range[1]) > 1e-3 * whole);
-  show(view.unzoom, Boolean(zoomed));
 }

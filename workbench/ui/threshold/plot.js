@@ -9,28 +9,14 @@ function buildView(el) {
   const root = make("div", "wb-plot", el);
   const head = make("div", "wb-plot-head", root);
   const view = { root, title: make("span", "wb-plot-title", head), caption: make("span", "wb-plot-caption", head) };
-  const bar = make("div", "wb-plot-bar", root);
-  view.legend = make("div", "wb-plot-legend", bar);
-  view.unzoom = make("button", "wb-quiet-button", bar, BUTTON);
-  view.unzoom.textContent = "whole range";
-  const segments = (label, names, what) => {
-    const group = make("div", "wb-segments", bar, { role: "group", "aria-label": label });
-    const buttons = names.map((name) => {
-      const button = make("button", "wb-segment", group, BUTTON);
-      button.textContent = name;
-      button.title = `${what} on a ${name.startsWith("log") ? "logarithmic" : "linear"} scale`;
-      return button;
-    });
-    return [group, buttons];
-  };
-  [view.axis, view.axes] = segments("value axis", ["linear axis", "log axis"], "values");
-  [view.toggle, view.counts] = segments("scale of the counts", ["log", "linear"], "counts");
+  buildBar(view);
   view.stage = make("div", "wb-plot-stage", root);
+  view.single = make("canvas", "wb-plot-canvas wb-plot-single", view.stage, { "aria-hidden": "true" });
   view.figure = make("div", "wb-plot-figure", view.stage);
   view.canvas = make("canvas", "wb-plot-canvas", view.stage, { "aria-hidden": "true" });
   view.dots = make("canvas", "wb-plot-canvas wb-plot-dots", view.stage, { "aria-hidden": "true" });
   view.notes = {};
-  for (const name of ["above", "below", "mirror", "zeros", "words"]) view.notes[name] = make("div", `wb-note wb-note-${name}`, view.stage);
+  for (const name of ["above", "below", "mirror", "zeros", "words", "sample"]) view.notes[name] = make("div", `wb-note wb-note-${name}`, view.stage);
   view.bands = make("div", "wb-bands", view.stage);
   view.output = buildOutput(view.stage);
   view.sentence = make("p", "wb-sentence", root);
@@ -38,41 +24,14 @@ function buildView(el) {
   return view;
 }
 
-const LEGEND = [["band", "pruned to 0"], ["float", "float values"], ["quantized", "quantized"], ["mse", "MSE"], ["rounding", "rounding"], ["clipping", "clipping"], ["kl", "KL divergence"]];
-
-function writeLegend(plot) {
-  const { legend } = plot.view;
-  const { meta } = plot;
-  const entries = { handles: LEGEND, levels: LEGEND.slice(0, 3), float: LEGEND.slice(0, 2), own_range: [] }[meta.kind];
-  legend.replaceChildren();
-  const undrawn = [];
-  if (plot.live && (plot.live.tableOnly || meta.format.fine)) undrawn.push("quantized");
-  if (!(meta.zero_band > 0) || meta.groups) undrawn.push("band");
-  for (const [key, words] of entries.filter(([name]) => !undrawn.includes(name))) {
-    const item = make("span", "wb-legend-item", legend);
-    item.classList.add(`wb-legend-${key}`);
-    make("i", key === "band" ? "wb-swatch wb-swatch-flushed" : `wb-line wb-line-${key}`, item);
-    item.append(words);
-  }
-  for (const band of plot.meta.bands || []) {
-    const item = make("span", "wb-legend-item", legend);
-    make("i", `wb-swatch wb-swatch-${band.name.split(" ")[0]}`, item);
-    item.append(`${band.name} `);
-    make("b", "", item).textContent = counted(band.count);
-  }
-  if (plot.meta.kind === "own_range") {
-    const item = make("span", "wb-legend-item", legend);
-    item.append("exact zeros ");
-    make("b", "", item).textContent = counted(plot.meta.n_zeros);
-  }
-}
-
 function render({ model, el, host, signal }) {
   const view = buildView(el);
-  const plot = { model, view, meta: null, live: null, output: null, low: 0, high: 0, handles: [], sent: 0, dragging: null, changed: null };
+  const plot = { model, view, meta: null, live: null, output: null, low: 0, high: 0, handles: [], sent: 0, fitting: 0, dragging: null, changed: null };
   plot.limitsOf = (bound) => limitsOf(plot, bound);
   plot.colours = coloursOf(view.root);
   plot.fontFamily = getComputedStyle(view.root).fontFamily || "sans-serif";
+  buildExtremes(plot, signal);
+  buildSamples(plot);
   let queued = 0;
   const repaint = () => {
     if (!queued) queued = requestAnimationFrame(() => { queued = 0; measure(); });
@@ -85,7 +44,9 @@ function render({ model, el, host, signal }) {
   };
 
   const actions = {
+    repaint,
     move(bound, value) {
+      rememberBefore(plot);
       setBound(plot, bound, value);
       plot.exact = null;
       recompute(plot);
@@ -105,6 +66,7 @@ function render({ model, el, host, signal }) {
       if (plot.waiting) return applySubject(plot, actions);
       [plot.low, plot.high, plot.changed] = [plot.committed.low, plot.committed.high, null];
       plot.exact = plot.settled;
+      plot.was = null;
       recompute(plot);
       paint(plot);
       tell(plot, false);
@@ -126,9 +88,18 @@ function render({ model, el, host, signal }) {
     applySubject(plot, actions);
     repaint();
   });
+  model.on("change:before", repaint);
   model.on("change:output", () => {
     applyOutput(plot, actions);
     repaint();
+  });
+  model.on("change:show_codes", () => {
+    writeLegend(plot);
+    repaint();
+  });
+  view.codes.addEventListener("click", () => {
+    model.set("show_codes", !model.get("show_codes"));
+    model.save_changes();
   });
   for (const [name, buttons, pressed] of [["log_counts", view.counts, 0], ["log_axis", view.axes, 1]]) {
     model.on(`change:${name}`, () => paintControls(plot));
@@ -170,7 +141,8 @@ function render({ model, el, host, signal }) {
 
 // The plotly graph div: the composed FigureWidget renders into it.
 async function compose(plot, model, host, signal, repaint) {
-  const child = await host.getWidget(model.get("figure"));
+  const child = await figureOf(model.get("figure"), host, signal);
+  if (!child) return;
   const gd = plot.view.figure;
   await child.render({ el: gd, signal });
   for (let i = 0; i < 600 && !(gd.on && geometryOf(gd)); i++) await new Promise(requestAnimationFrame);
@@ -204,6 +176,7 @@ function setBound(plot, bound, value) {
 }
 
 function jump(plot, range) {
+  rememberBefore(plot);
   [plot.low, plot.high] = [plot.meta.symmetric ? (plot.meta.one_sided ? 0 : -range.high) : range.low, range.high];
   plot.changed = "both";
   plot.exact = null;
@@ -221,6 +194,7 @@ function applySubject(plot, actions) {
   if (sameTensor && plot.dragging) return void (plot.waiting = true);
   plot.waiting = false;
   letGo(plot);
+  plot.was = null;
   const before = plot.meta && plot.live ? { low: plot.low, high: plot.high } : null;
   plot.meta = meta;
   plot.live = meta.kind === "handles" || meta.kind === "levels" ? makeLive(meta, readArrays(meta.arrays, plot.model.get("data"))) : null;
@@ -236,10 +210,10 @@ function applySubject(plot, actions) {
   readOutput(plot);
   put(plot.view.title, meta.title);
   put(plot.view.caption, meta.caption);
-  writeLegend(plot);
   makeHandles(plot, actions);
   makeMarks(plot, actions.adopt);
   recompute(plot);
+  writeLegend(plot);
   if (plot.geometry) layoutPlot(plot);
   paint(plot);
   tell(plot, false);
@@ -269,6 +243,7 @@ function makeHandles(plot, actions) {
   if (plot.handles.map((h) => h.bound).join() !== wanted.join()) {
     for (const handle of plot.handles) handle.element.remove();
     plot.handles = wanted.map((bound) => makeHandle(plot, bound, actions));
+    for (const handle of plot.handles) watchHandle(handle, actions.repaint);
   }
   for (const handle of plot.handles) handle.element.setAttribute("aria-label", NAMES[plot.meta.symmetric ? "one" : handle.bound]);
 }
@@ -287,7 +262,7 @@ function tell(plot, live) {
     metrics, low: plot.low, high: plot.high, live, n: plot.meta.n, interval: live ? null : interval || null, n_samples: live ? 0 : plot.meta.n_samples,
     output_sqnr_db_predicted: predictedNow(plot),
     step: stepNow(plot),
-    n_levels: plot.meta.format && plot.meta.format.n_levels ? plot.meta.format.n_levels * (plot.meta.groups ? plot.meta.groups.n : 1) : null,
+    n_levels: codesInAll(plot),
   };
   (root.closest(".workbench-app") || root).dispatchEvent(new CustomEvent("workbench-live", { detail, bubbles: true }));
 }

@@ -106,11 +106,11 @@ function writeCodes(plot, context, geometry, q, y, colours) {
   context.textAlign = "center";
   let last = -Infinity;
   for (let i = 0; i < live.format.n_levels; i++) {
-    const code = live.format.uniform ? String(live.format.qmin + i) : String(Number((q.levels[i] / q.scale).toPrecision(3)));
+    const code = codeName(live, q, i);
     const px = geometry.toPixel(levelOf(live, q, i));
     const half = (code.length * 5.6) / 2 + 2;
     if (px < geometry.left - 4 || px > geometry.right + 4 || px - half < last) continue;
-    writeClear(context, code.replace("-", MINUS), px, y, colours);
+    writeClear(context, code, px, y, colours);
     last = px + half;
   }
 }

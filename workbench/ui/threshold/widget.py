@@ -14,6 +14,7 @@ from workbench.ui.threshold.figure import Chart, drawn, figure_widget, swap
 from workbench.ui.threshold.groups import Groups
 from workbench.ui.threshold.material import Material
 from workbench.ui.threshold.payload import Payload, payload_of
+from workbench.ui.threshold.samples import EachSample, Lines, lines_of
 from workbench.ui.threshold.subject import Subject
 
 Bound = float | np.ndarray
@@ -23,8 +24,9 @@ FIGURES = (  # without a page
 )
 SCRIPTS = (
     *FIGURES,
-    *("words.js", "geometry.js", "ruler.js", "output.js", "overlay.js", "few.js", "handles.js", "marks.js"),
-    *("paint.js", "plot.js"),
+    *("words.js", "geometry.js", "ruler.js", "lens.js", "codes.js", "before.js", "output.js", "overlay.js", "few.js"),
+    "samples.js",
+    *("handles.js", "marks.js", "controls.js", "extremes.js", "paint.js", "composed.js", "plot.js"),
 )
 NOTHING = Strips(np.array([-1.0, 1.0]), np.array([0.0]), -1.0, 1.0)
 
@@ -41,7 +43,9 @@ class ThresholdPlot(anywidget.AnyWidget):
     "workbench-live"; Python hears once, when the handle is let go (`on_commit`), or when a method's mark is clicked
     (`on_adopt`). One plotly FigureWidget is composed in and kept. log_counts, log_axis: whether counts and values stand
     on logarithmic axes, whatever tensor is shown. output: what is known of the network's output, see `output_facts`;
-    without a network there is no strip for it.
+    without a network there is no strip for it. extremes: `rows`, see `extreme_facts`; `aside`, numbers of the samples
+    that were set aside; `why` none can be at present. before: see `before_facts`. show_samples: whether single samples
+    are drawn; samples: see `lines_of`, made of `each`, which takes effect with `show` and `count_each`.
     """
 
     _esm = joined(*SCRIPTS)
@@ -52,13 +56,21 @@ class ThresholdPlot(anywidget.AnyWidget):
     log_counts = traitlets.Bool(True).tag(sync=True)
     log_axis = traitlets.Bool(False).tag(sync=True)
     output = traitlets.Dict().tag(sync=True)
+    show_codes = traitlets.Bool(False).tag(sync=True)
+    before = traitlets.Dict().tag(sync=True)
+    show_samples = traitlets.Bool(False).tag(sync=True)
+    samples = traitlets.Dict().tag(sync=True)
+    extremes = traitlets.Dict().tag(sync=True)
 
     def __init__(self, subject: Subject | None = None, known: Material | None = None, **traits: Any) -> None:
         self._payload: Payload | None = None
         self._commits: list[Callable[[Bound, Bound], None]] = []
         self._adopts: list[Callable[[str], None]] = []
+        self._asides: list[Callable[[int, bool], None]] = []
         self._heard = 0
         self._held: float | None = None
+        self.each = EachSample()
+        self._lines: Lines | None = None
         self._lock = threading.RLock()  # a cell and a callback (another thread) may show at the same time
         log_axis = bool(traits.get("log_axis", False))
         first = payload_of(subject, known, log_axis=log_axis) if subject is not None else None
@@ -89,6 +101,16 @@ class ThresholdPlot(anywidget.AnyWidget):
                 self.output = self.output if output is None else output
             return payload.material
 
+    def count_each(self) -> None:
+        """Count `each` in the bins that are shown."""
+        with self._lock:
+            payload = self._payload
+            if payload is None:
+                self.samples = {"why": self.each.why}
+            else:
+                self._lines = lines_of(self.each, payload.chart, payload.meta["n"], self._lines)
+                self.samples = self._lines.facts | {"key": payload.meta["key"]}
+
     def on_commit(self, callback: Callable[[Bound, Bound], None]) -> None:
         """Call `callback(low, high)` when a handle was let go: floats, or float32 (groups,) for grouped tensors."""
         self._commits.append(callback)
@@ -97,11 +119,16 @@ class ThresholdPlot(anywidget.AnyWidget):
         """Call `callback(name)` when the mark of a method was clicked."""
         self._adopts.append(callback)
 
+    def on_set_aside(self, callback: Callable[[int, bool], None]) -> None:
+        """Call `callback(sample, aside)` when a sample is to be set aside, or taken back."""
+        self._asides.append(callback)
+
     def _publish(self, payload: Payload) -> None:
         self._payload = payload
         with self.hold_sync():
             self.data = payload.data
             self.subject = payload.meta | {"heard": self._heard}
+            self.count_each()
 
     def _redraw(self, chart: Chart) -> None:
         new = drawn(chart, self.log_counts)
@@ -121,7 +148,7 @@ class ThresholdPlot(anywidget.AnyWidget):
                 self.show(self._payload.subject)
 
     def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        """Messages of the browser: hello, commit, adopt, unzoom."""
+        """Messages of the browser: hello, commit, adopt, unzoom, set_aside, take_back."""
         kind = content.get("type")
         if kind in ("commit", "adopt") and self._payload is not None:
             self._heard = int(content["serial"])
@@ -138,6 +165,9 @@ class ThresholdPlot(anywidget.AnyWidget):
         elif kind == "adopt":
             for adopt in self._adopts:
                 adopt(str(content["name"]))
+        elif kind in ("set_aside", "take_back"):
+            for aside in self._asides:
+                aside(int(content["sample"]), kind == "set_aside")
 
     def _bounds(self, low: float, high: float) -> tuple[Bound, Bound]:
         """As they are; for a grouped tensor `high` is the ratio that scales every group's own range."""

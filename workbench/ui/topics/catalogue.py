@@ -2,10 +2,12 @@
 
 from workbench.ui.topics.calibration_quality import CalibrationQuality
 from workbench.ui.topics.causes import Causes
+from workbench.ui.topics.channels import Channels
 from workbench.ui.topics.evaluation_distributions import EvaluationDistributions
 from workbench.ui.topics.one_sample import OneSample
 from workbench.ui.topics.output_curve import OutputCurves
 from workbench.ui.topics.pictures import Pictures
+from workbench.ui.topics.sample_lines import SampleLines
 from workbench.ui.topics.samples import Samples
 from workbench.ui.topics.sensitivity import Sensitivity
 from workbench.ui.topics.sensitivity_estimates import SensitivityEstimates
@@ -26,5 +28,7 @@ def topics_of(means: Means) -> tuple[Topic, ...]:
         SensitivityEstimates,
         Sensitivity,
         OutputCurves,
+        Channels,
+        SampleLines,
     )
     return tuple(kind(means) for kind in kinds)

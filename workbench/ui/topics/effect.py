@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.ui.state import Measured
 from workbench.ui.worker import Turn
+from workbench.workflow.batches import Batches
 from workbench.workflow.comparison import Comparison, Metric, is_classes
-from workbench.workflow.data import Batches
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.samples import ChangedSamples, changes_between
 from workbench.workflow.simulate import Simulator
+from workbench.workflow.tasks.task import Output
 
 BETWEEN_FIGURES = 0.25  # seconds from one figure to the next
 
@@ -75,17 +76,14 @@ class Network:
         """
         self._count_by(task)
         first = self.float_answers(cancelled)
-        second = self._by_sample(self.simulator.chosen_outputs(recipe, cancelled))
+        second = self.simulator.chosen_answers(recipe, cancelled)
         numbers = self.simulator.batches.sample_numbers
         with np.errstate(invalid="ignore", over="ignore"):  # a network may overflow
             return changes_between(first, second, self.simulator.labels, task=self.simulator.task, numbers=numbers)
 
-    def float_answers(self, cancelled: Callable[[], bool]) -> dict[str, np.ndarray]:
-        """The float network's outputs that have one row a sample. Raises `Cancelled`."""
-        return self._by_sample(self.simulator.float_outputs(cancelled))
-
-    def _by_sample(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: values for name, values in outputs.items() if len(values) == self.n_samples}
+    def float_answers(self, cancelled: Callable[[], bool]) -> dict[str, Output]:
+        """The float network's outputs that have one entry a sample. Raises `Cancelled`."""
+        return self.simulator.float_answers(cancelled)
 
     def _count_by(self, task: str) -> None:
         if task != self._task:

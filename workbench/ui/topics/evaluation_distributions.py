@@ -7,9 +7,9 @@ from workbench.ui.jobs import PAUSE, Counted
 from workbench.ui.state import State
 from workbench.ui.topics.topic import Means, Topic
 from workbench.ui.worker import Turn
+from workbench.workflow.batches import Batches
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.calibration import Calibration
-from workbench.workflow.data import Batches
 from workbench.workflow.progress import Progress, duration
 
 MOST_SAMPLES = 1024  # more would take long and change little

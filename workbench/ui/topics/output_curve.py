@@ -1,6 +1,5 @@
 """`OutputCurves`: the network's output at other ranges of the selected tensor, measured as soon as it is selected."""
 
-import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -8,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.messages import WorkbenchError
+from workbench.models.segments import Cancelled
 from workbench.models.tensors import Tensor
 from workbench.numerics.errors.sums import ErrorSums
+from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.books import Source, source_of
 from workbench.ui.state import State
 from workbench.ui.topics.topic import Means, Topic, same
@@ -72,6 +73,8 @@ class OutputCurves(Topic):
     def answer(self, state: State, turn: Turn) -> Found:
         about, recipe, tensor = self.about(state), state.recipe, state.selected
         assert about is not None
+        if recipe[tensor].format not in FORMATS:  # taken out in a cell: no other range of it can be made
+            raise Cancelled
         kept = next((found for known, found in self._of(tensor) if same(known, about)), None)
         if kept is not None:
             return kept
@@ -107,6 +110,8 @@ class OutputCurves(Topic):
 
     def best_choice(self, state: State, tensor: str) -> TensorChoice:
         """The entry of a tensor at which the network's output is best. Raises WorkbenchError without a whole curve."""
+        if self.means.evaluation is not None:
+            self.means.evaluation.without_state("the output curve of a tensor")
         about = self._about(state, tensor)
         known = [found for each, found in self._of(tensor) if same(each, about)]
         if not known:
@@ -114,16 +119,20 @@ class OutputCurves(Topic):
                 f"the output curve of tensor {tensor!r} is not measured yet; select it, with data for the network's "
                 "figures, and wait for the curve's last point"
             )
-        return dataclasses.replace(known[-1].curve.best_choice, note=state.recipe[tensor].note)
+        return known[-1].curve.best_choice
 
     def _about(self, state: State, tensor: str) -> tuple | None:
         choice = state.recipe.choices.get(tensor)
-        if self.means.network is None or choice is None or not has_threshold(choice):
+        if self._no_runs() or choice is None or not has_threshold(choice):
             return None
         source = source_of(self.means.model, state.calibration, tensor)
         if source is None or _ends(source) == (0.0, 0.0) or not (state.calibrated and state.whole):
             return None
         return tensor, _way(choice), source, state.catalogues, _others(state.recipe, tensor)
+
+    def _no_runs(self) -> bool:
+        """Whether nothing can be run, or nothing from the middle of the network: sequences."""
+        return self.means.network is None or self.means.evaluation is None or self.means.evaluation.has_state
 
     def _of(self, tensor: str) -> Sequence[tuple[tuple, Found]]:
         return [one for one in self._kept if one[0][0] == tensor]

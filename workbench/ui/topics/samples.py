@@ -13,7 +13,7 @@ from workbench.ui.topics.topic import Means, Topic
 from workbench.ui.worker import Turn
 from workbench.workflow.samples import ChangedSamples
 from workbench.workflow.tasks.catalogue import TASKS, as_task, guess_task
-from workbench.workflow.tasks.task import Task
+from workbench.workflow.tasks.task import Outputs, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +60,14 @@ class Samples(Topic):
             outputs = self.means.network.float_answers(turn.cancelled)
             tasks = {name: _why_not(name, outputs, self.means.network.simulator.labels, turn) for name in TASKS}
             try:
-                self._tasks = guess_task(outputs), tasks
+                guesses = self.means.evaluation is not None and not self.means.evaluation.has_state
+                self._tasks = guess_task(outputs) if guesses else None, tasks
             except WorkbenchError:
                 self._tasks = None, tasks
         return self._tasks
 
 
-def _why_not(name: str, outputs: Mapping[str, np.ndarray], labels: Any, turn: Turn) -> str:
+def _why_not(name: str, outputs: Outputs, labels: Any, turn: Turn) -> str:
     """Why outputs of the float network and labels cannot be meant as a task, "" where they can."""
     if turn.cancelled():
         raise Cancelled

@@ -102,7 +102,7 @@ class SensitivityEstimates(Topic):
         known, simulator = self._known, self._simulator_on(options.n_samples)
         refused: dict[tuple[str, str], str] = {}
         found = self._cases(state, options, refused, turn)
-        output = self.means.model.outputs[0].name
+        output = simulator.batches.answers(self.means.model)[0]
         sweep = Sweep(simulator, state.recipe, found, output, options.direction, cancelled=turn.cancelled)
         base = options.n_samples, digest_of(sweep.base.values())
         noise = self._noise = self._noise or sweep.noise_model()
@@ -150,11 +150,11 @@ class SensitivityEstimates(Topic):
         """About how long the runs will take: by a run of the float network on a few samples."""
         chain, batches = self.means.model.chain, sweep.simulator.batches
         if self._seconds_a_sample is None:
-            part = next(iter(sweep.simulator.runs.parts()))
-            chain.run(part.feeds, cancelled=turn.cancelled)  # the first run builds sessions
+            feeds = batches.one_feed()
+            chain.run(feeds, cancelled=turn.cancelled)  # the first run builds sessions
             start = time.perf_counter()
-            chain.run(part.feeds)
-            self._seconds_a_sample = (time.perf_counter() - start) / part.n_samples
+            chain.run(feeds)
+            self._seconds_a_sample = (time.perf_counter() - start) * batches.n_steps / batches.n_samples
         runs = sweep.work(missing) / chain.n_segments + (2 if missing else 0)  # both runs that it begins with
         return self._seconds_a_sample * batches.n_samples * runs
 

@@ -9,7 +9,8 @@ from workbench.models.model import Model
 from workbench.ui.state import Answer, State
 from workbench.ui.topics.effect import Network
 from workbench.ui.worker import Request, Turn
-from workbench.workflow.data import Batches
+from workbench.workflow.batches import Batches
+from workbench.workflow.recipe import Recipe
 
 COMPARED = (str, int, float, bool, tuple, frozenset)  # everything else is the same only where it is the same object
 
@@ -79,13 +80,18 @@ def same(one: tuple | None, other: tuple | None) -> bool:
     """Whether two answers are about the same things."""
     if one is None or other is None:
         return one is other
-    alike = (a is b or (isinstance(a, COMPARED) and a == b) for a, b in zip(one, other, strict=False))
-    return len(one) == len(other) and all(alike)
+    return len(one) == len(other) and all(map(_alike, one, other))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, Recipe) and isinstance(b, Recipe):
+        return a.choices is b.choices  # notes change no figure
+    return a is b or (isinstance(a, COMPARED) and bool(a == b))
 
 
 def topic_requests(topics: Mapping[str, Topic], old: State, new: State) -> tuple[list[Request], Sequence[str]]:
-    """What a change calls for: (new work, names of topics that nobody asks any more)."""
-    wanted = []
+    """What a change calls for: (new work, names of topics that nobody asks any more or that have no answer now)."""
+    wanted, over = [], [name for name in old.asked if name in topics and name not in new.asked]
     for name, topic in topics.items():
         if name not in new.asked:
             continue
@@ -94,4 +100,13 @@ def topic_requests(topics: Mapping[str, Topic], old: State, new: State) -> tuple
         known = topic.present(new)
         if about is not None and not same(about, before) and not (known is not None and known.done):
             wanted.append(topic.request(new))
-    return wanted, [name for name in old.asked if name in topics and name not in new.asked]
+        elif about is None and before is not None:
+            over.append(name)
+    return wanted, over
+
+
+def still_said(topics: Mapping[str, Topic], old: State, new: State) -> Mapping[str, str]:
+    """The trouble of a new moment without that of questions that are other ones now."""
+    said = new.trouble.keys() & topics.keys()
+    gone = {name for name in said if not same(topics[name].about(old), topics[name].about(new))}
+    return {name: words for name, words in new.trouble.items() if name not in gone} if gone else new.trouble

@@ -9,8 +9,8 @@ from onnx import NodeProto
 from workbench.models.model import Layer, Model
 from workbench.models.protos import is_operator
 from workbench.numerics.statistics.histogram import HistogramBuilder
+from workbench.workflow.batches import Batches, Feeds, Outputs
 from workbench.workflow.calibration import Calibration
-from workbench.workflow.data import Batches, samples_in
 from workbench.workflow.memory import observed_tensors
 from workbench.workflow.noise_gains import mean_square
 from workbench.workflow.runs import Cancel
@@ -63,12 +63,12 @@ def look(model: Model, batches: Batches, names: tuple[str, ...], cancelled: Canc
     powers: dict[str, list[float]] = {}
     counts = {name: HistogramBuilder() for name in observed_tensors(model)}
     reach = dict.fromkeys(_parts(model, names), 0.0)
-    each = max(1, -(-N_POSITIONS // batches.n_batches))
+    each = max(1, -(-N_POSITIONS // batches.n_steps))
 
     def observe(name: str, array: np.ndarray) -> None:
         powers.setdefault(name, []).append(mean_square(array))
         if name in counts:
-            counts[name].add(array, n_now)
+            counts[name].add(array, numbers, continues=continues)
         if name in reach:
             reach[name] = max(reach[name], float(np.abs(array).max(initial=0)))
         if name in parts and array.ndim:
@@ -79,9 +79,16 @@ def look(model: Model, batches: Batches, names: tuple[str, ...], cancelled: Canc
 
     around = (n for layer in model.layers if layer.weight is None for n in (*layer.inputs, layer.output))
     wanted = tuple(dict.fromkeys((*counts, *names, *around, *reach)))
-    for feeds in batches:
-        n_now = samples_in(feeds)
-        model.chain.run(feeds, keep=wanted, observe=observe, cancelled=cancelled)
+
+    def run(feeds: Feeds) -> Outputs:
+        return model.chain.run(feeds, keep=wanted, observe=observe, cancelled=cancelled)
+
+    start = 0
+    for item in batches:
+        numbers, continues = range(start, start + batches.n_in(item)), False
+        start = numbers.stop
+        for _ in batches.steps(item, run):
+            continues = True
     rows = {name: np.concatenate(found, axis=1) for name, found in parts.items() if same_channels(found)}
     mean_powers = {name: float(np.mean(found)) for name, found in powers.items()}
     histograms = {name: builder.histogram() for name, builder in counts.items()}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from workbench.models.model import Model
-from workbench.workflow.data import Batches
+from workbench.workflow.batches import Batches
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
 from workbench.workflow.simulate import Simulator
@@ -14,7 +14,7 @@ class Trials:
     """Runs of recipes on a few samples, resumed where they begin to differ from the one that is diagnosed.
 
     recipe: the one that is diagnosed. noise: its noise-to-signal ratio at the outputs, summed over them; infinite where
-    an output is not finite. sqnr_db: of the first output.
+    an output is not finite. sqnr_db: of the first output that is an answer.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Trials:
         self._simulator = Simulator(model, batches, cache_bytes=cache_bytes)
         self.recipe, self.n_samples, self._cancelled = recipe, batches.n_samples, cancelled
         comparison = self._simulator.compare(recipe, tensors=False, cancelled=cancelled)
-        self.sqnr_db = comparison.outputs[model.outputs[0].name].sqnr_db
+        self.sqnr_db = comparison.outputs[batches.answers(model)[0]].sqnr_db
         self.noise = _noise(error.sqnr_db for error in comparison.outputs.values())
 
     def noise_of(self, recipe: Recipe) -> float:

@@ -1,8 +1,8 @@
 """Inputs that are not what the network was trained on: no format repairs that."""
 
 from workbench.models.model import Model
+from workbench.workflow.batches import Batches
 from workbench.workflow.check_inputs import InputReport, check_inputs
-from workbench.workflow.data import Batches
 from workbench.workflow.diagnosis.finding import Finding
 from workbench.workflow.diagnosis.look import readers_of
 from workbench.workflow.input_evidence import shown_input

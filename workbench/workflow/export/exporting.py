@@ -1,5 +1,6 @@
 """`export`: a recipe becomes a file, all or nothing, and the file is proved before it is moved into place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,19 @@ class ExportReport:
 
 
 def export(
-    model: Model, recipe: Recipe, path: str | Path, *, target: str = "onnx_qdq", data: Any = None
+    model: Model,
+    recipe: Recipe,
+    path: str | Path,
+    *,
+    target: str = "onnx_qdq",
+    data: Any = None,
+    state: Mapping[str, str] | None = None,
 ) -> ExportReport:
     """Write `recipe` for `target` and prove the file.
 
     path: the file to write; its folder must exist, an older file there is replaced only after the new one passed.
-    data: what the self-check runs on, anything `as_batches` takes; None skips the runs.
+    data: what the self-check runs on, anything `as_batches` takes; None skips the runs. state: input -> output, for
+    sequences of a recurrent network: the file runs step by step, each step with the state that it gave before.
     Raises WorkbenchError, before anything is written, for what the target cannot express, and after writing (nothing is
     left behind) where the written file fails its check.
     """
@@ -66,7 +74,7 @@ def export(
         raise WorkbenchError(f"{target} cannot express this recipe: {' '.join(refusals[:_SHOWN])}{more}")
     if model.path is not None and destination.exists() and destination.samefile(model.path):
         raise WorkbenchError(f"{destination} is the model itself; give another name, the input is never modified")
-    batches = None if data is None else as_batches(model, data)
+    batches = None if data is None else as_batches(model, data, state=state)
     with new_file(destination) as temporary:
         written = chosen.write(model, recipe, temporary)
         checked = chosen.check(model, recipe, temporary, batches)

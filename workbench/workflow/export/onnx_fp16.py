@@ -8,9 +8,9 @@ from onnx import numpy_helper
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.workflow.batches import Batches
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
-from workbench.workflow.data import Batches
 from workbench.workflow.export.fp16_graph import to_float16
 from workbench.workflow.export.selfcheck import check_file, deployed_error
 from workbench.workflow.export.target import SelfCheck, Target
@@ -19,26 +19,23 @@ from workbench.workflow.recipe import Recipe
 LARGEST = np.float32(np.finfo(np.float16).max)
 
 
-def refusals(model: Model, recipe: Recipe) -> tuple[str, ...]:
+def refusal(choice: TensorChoice | None, *, is_weight: bool) -> str | None:
     """This target converts the whole graph: every entry must be fp16, and every weight must have one.
 
     Weights are stored, so that they may be rounded in any mode and pruned; what lies beyond +-65504 is stored as that.
     Activations are rounded by the operators: to nearest even, to infinity beyond the largest number.
     """
-    weights = weight_names(model)
-    others = [name for name, choice in recipe.items() if choice.format != "fp16"]
-    missing = [name for name in weights if name not in recipe]
-    way_out = "choose fp16 for the network, or export to onnx_qdq, which mixes formats"
-    return tuple(
-        [f"Tensor {name!r} is {recipe[name].format}; {way_out}." for name in others]
-        + [f"Weight {name!r} stays float32; {way_out}." for name in missing]
-        + [
-            f"Activation {name!r}: float16 operators round to nearest even, overflow to infinity and have no zero "
-            "band; nearest is fp16 as it comes."
-            for name, choice in recipe.items()
-            if choice.format == "fp16" and name not in weights and _is_varied(choice)
-        ]
-    )
+    way_out = "choose fp16 for the network, or the target onnx_qdq, which mixes formats"
+    if choice is None:
+        return f"it stays float32; {way_out}" if is_weight else None
+    if choice.format != "fp16":
+        return f"it is {choice.format}; {way_out}"
+    if not is_weight and _is_varied(choice):
+        return (
+            "float16 operators round to nearest even, overflow to infinity and have no zero band; nearest is fp16 as "
+            "it comes"
+        )
+    return None
 
 
 def _is_varied(choice: TensorChoice) -> bool:
@@ -82,8 +79,9 @@ def check(model: Model, recipe: Recipe, path: Path, batches: Batches | None) -> 
 ONNX_FP16 = Target(
     name="onnx_fp16",
     title="ONNX in float16",
+    runs_on="ONNX fp16",
     suffix=".onnx",
-    refusals=refusals,
+    refusal=refusal,
     write=write,
     check=check,
 )

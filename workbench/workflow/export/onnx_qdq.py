@@ -24,13 +24,6 @@ from workbench.workflow.plan import IntegerBias, plan
 from workbench.workflow.recipe import Recipe
 
 
-def refusals(model: Model, recipe: Recipe) -> tuple[str, ...]:
-    """What ONNX cannot say: formats without a type, and of activations other codes, rounding or ranges than its own."""
-    weights = set(weight_names(model))
-    sentences = (refusal(choice, is_weight=name in weights) for name, choice in recipe.items())
-    return tuple(sentence for sentence in sentences if sentence is not None)
-
-
 def needed_opset(model: Model, recipe: Recipe) -> int:
     """Lowest opset that can express the recipe."""
     weights = set(weight_names(model))
@@ -71,7 +64,7 @@ def write(model: Model, recipe: Recipe, path: Path) -> tuple[Notice, ...]:
 def _element(format: Format, *, is_weight: bool) -> Element:
     element = element_of(format, is_weight=is_weight)
     if element is None:
-        raise WorkbenchError(f"ONNX has no type for {format.name}; ask refusals(model, recipe) before writing")
+        raise WorkbenchError(f"ONNX has no type for {format.name}; ask ONNX_QDQ.refusals(model, recipe) before writing")
     return element
 
 
@@ -188,8 +181,9 @@ def _coded_and_back(
 ONNX_QDQ = Target(
     name="onnx_qdq",
     title="ONNX with QuantizeLinear / DequantizeLinear",
+    runs_on="onnxruntime",
     suffix=".onnx",
-    refusals=refusals,
+    refusal=refusal,
     write=write,
     check=check_by_running,
 )

@@ -108,19 +108,22 @@ def is_dynamic(choice: TensorChoice) -> bool:
     return choice.dynamic is not None and choice.variation.has_scale
 
 
-def refusal(choice: TensorChoice, *, is_weight: bool) -> str | None:
-    """One sentence that names the tensor, what ONNX cannot say of it and what comes nearest; None where it can."""
-    format = choice.variation
-    element = element_of(format, is_weight=is_weight)
+def refusal(choice: TensorChoice | None, *, is_weight: bool) -> str | None:
+    """What ONNX cannot say of a tensor and what comes nearest; None where it can, and for a tensor that stays float.
+
+    ONNX has no type for some formats, and of activations no other codes, rounding or ranges than those of its
+    operators.
+    """
+    if choice is None:
+        return None
+    element = element_of(choice.variation, is_weight=is_weight)
     if is_weight:
         if element is not None:
             return None
-        nearest = nearest_format(format, is_weight=True)
-        return f"Weight {choice.tensor!r}: ONNX has no type for {choice.format}; nearest is {nearest}."
+        nearest = nearest_format(choice.variation, is_weight=True)
+        return f"ONNX has no type for {choice.format}; nearest is {nearest}"
     reasons, nearest = _activation_reasons(choice, element)
-    if not reasons:
-        return None
-    return f"Activation {choice.tensor!r}: {', and '.join(reasons)}; nearest is {nearest}."
+    return f"{', and '.join(reasons)}; nearest is {nearest}" if reasons else None
 
 
 def _activation_reasons(choice: TensorChoice, element: Element | None) -> tuple[list[str], str]:

@@ -1,6 +1,7 @@
 """The proof of a written ONNX file: full check, bit-equality with the simulation, and the default kernels' result."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,11 @@ import onnxruntime as ort
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.workflow.batches import Batches, Feeds, Outputs, Run, joined
 from workbench.workflow.comparison import OutputError
-from workbench.workflow.data import Batches
 from workbench.workflow.export.target import SelfCheck
 from workbench.workflow.recipe import Recipe
-from workbench.workflow.simulate import Simulator, joined, quantized_outputs
-
-Outputs = dict[str, np.ndarray]
+from workbench.workflow.simulate import Simulator, quantized_run
 
 
 def check_file(path: Path) -> None:
@@ -36,15 +35,25 @@ def float_reading() -> ort.SessionOptions:
     return options
 
 
-def run_file(path: Path, batches: Batches, options: ort.SessionOptions | None = None) -> Iterator[Outputs]:
-    """Outputs by name for each feed; WorkbenchError where onnxruntime cannot load or run the file."""
+def opened_file(path: Path, options: ort.SessionOptions | None = None) -> Run:
+    """A written file as a function of a feed; WorkbenchError where onnxruntime cannot load or run it."""
     chosen = options or ort.SessionOptions()
     chosen.log_severity_level = 4
-    try:
+    with _refusing():
         session = ort.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
-        names = [port.name for port in session.get_outputs()]
-        for feeds in batches:
-            yield dict(zip(names, session.run(names, dict(feeds)), strict=True))
+    names = [port.name for port in session.get_outputs()]
+
+    def run(feeds: Feeds) -> Outputs:
+        with _refusing():
+            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+    return run
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # onnxruntime's own exceptions share no base class but Exception
         raise WorkbenchError(f"onnxruntime cannot run the written file: {error}") from None
 
@@ -65,15 +74,19 @@ def check_by_running(model: Model, recipe: Recipe, path: Path, batches: Batches 
     if batches is None:
         notice = Notice("check", "No data was given, so the file was checked but not run; give data= to prove it.")
         return SelfCheck(notices=(notice,))
+    first = batches.answers(model)[0]
+    n_equal = n_values = 0
+    answers: list[np.ndarray] = []
+    runs = quantized_run(model, recipe), opened_file(path, float_reading())
+    for simulated, written in batches.all_steps(*runs):
+        for port in model.outputs:
+            n_equal += equal_bits(simulated[port.name], written[port.name])
+            n_values += np.size(simulated[port.name])
+        answers.append(simulated[first])
     simulator = Simulator(model, batches)
-    simulated = _collect(quantized_outputs(model, recipe, batches), model)
-    written = _collect(run_file(path, batches, float_reading()), model)
-    n_equal = sum(equal_bits(simulated[name], written[name]) for name in simulated)
-    n_values = sum(values.size for values in simulated.values())
-    first = model.outputs[0].name
     notices = []
     try:
-        deployed = simulator.error_of(first, _collect(run_file(path, batches), model)[first])
+        deployed = simulator.error_of(first, _answers(path, batches, first))
     except WorkbenchError as refused:
         # its fusions are made for int8: a QLinearConv of fp8, for example, is written and then refused by itself
         words = "Under default options onnxruntime refuses this file; load it with session.disable_quant_qdq=1"
@@ -84,21 +97,18 @@ def check_by_running(model: Model, recipe: Recipe, path: Path, batches: Batches 
         notices.append(Notice("check", sentence))
     return SelfCheck(
         bit_equal=n_equal / n_values,
-        simulated=simulator.error_of(first, simulated[first]),
+        simulated=simulator.error_of(first, joined(first, answers)),
         deployed=deployed,
         notices=tuple(notices),
     )
 
 
 def deployed_error(model: Model, path: Path, batches: Batches) -> OutputError:
-    """The first output of a file under default options against the float network."""
-    first = model.outputs[0].name
-    return Simulator(model, batches).error_of(first, _collect(run_file(path, batches), model)[first])
+    """The first answer of a file under default options against the float network."""
+    first = batches.answers(model)[0]
+    return Simulator(model, batches).error_of(first, _answers(path, batches, first))
 
 
-def _collect(results: Iterator[Mapping[str, np.ndarray]], model: Model) -> Outputs:
-    parts: dict[str, list[np.ndarray]] = {port.name: [] for port in model.outputs}
-    for result in results:
-        for name, values in parts.items():
-            values.append(np.asarray(result[name]))
-    return {name: joined(name, values) for name, values in parts.items()}
+def _answers(path: Path, batches: Batches, name: str) -> np.ndarray:
+    """One output of a file under default options, of all steps."""
+    return joined(name, [outputs[name] for (outputs,) in batches.all_steps(opened_file(path))])

@@ -9,26 +9,35 @@ from workbench.messages import Notice, WorkbenchError
 from workbench.workflow.comparison import OutputError, is_classes
 from workbench.workflow.tasks.catalogue import TASKS, as_task
 from workbench.workflow.tasks.classes import Classes
-from workbench.workflow.tasks.task import Task, TaskFigures
+from workbench.workflow.tasks.task import Output, Outputs, Task, TaskFigures
+
+NOT_GUESSED = "what the steps of a sequence answer is not guessed; say it with task="
 
 
 class Answers:
     """Counts by a task. labels: as the task takes them, one entry a sample; see `given_labels`.
 
     task: a Task; or a name of `TASKS`, or None for a guess: fitted to the float outputs that are known, anew until
-    those of all samples are. Raises WorkbenchError for an unknown name.
+    those of all samples are. guesses: False where None means that nothing is counted. Raises WorkbenchError for an
+    unknown name.
     """
 
-    def __init__(self, task: Task | str | None, labels: Any = None) -> None:
+    def __init__(self, task: Task | str | None, labels: Any = None, *, guesses: bool = True) -> None:
         if isinstance(task, str):
             TASKS[task]  # an unknown name is refused at once
-        self.given, self.labels = task, labels
+        self.given, self.labels, self._guesses = task, labels, guesses
         self.task = task if isinstance(task, Task) else None  # None: not known for good
+
+    def meaning(self, float_outputs: Outputs) -> Task:
+        """The task as these outputs say it. Raises WorkbenchError where they cannot be meant so, or mean nothing."""
+        if self.given is None and not self._guesses:
+            raise WorkbenchError(NOT_GUESSED)
+        return self.task or as_task(self.given, float_outputs)
 
     def figures(
         self,
-        float_outputs: Mapping[str, np.ndarray],
-        chosen_outputs: Mapping[str, np.ndarray],
+        float_outputs: Outputs,
+        chosen_outputs: Outputs,
         errors: Mapping[str, OutputError],
         n_samples: int,
         *,
@@ -36,13 +45,13 @@ class Answers:
     ) -> tuple[TaskFigures | None, tuple[Notice, ...]]:
         """Figures of the first `n_samples` samples; None, and why in a notice, where outputs hold no known answer.
 
-        errors: of these outputs. whole: these are all samples. Raises WorkbenchError for labels that are not those of
-        the task, once it is known.
+        errors: of these outputs, none where one sample is several rows of them. whole: these are all samples. Raises
+        WorkbenchError for labels that are not those of the task, once it is known.
         """
         labels = None if self.labels is None else self.labels[:n_samples]
         reference, values = (_by_sample(outputs, n_samples) for outputs in (float_outputs, chosen_outputs))
         try:
-            task = self.task or as_task(self.given, reference)
+            task = self.meaning(reference)
             if whole:
                 self.task = task
             told = _told(task, reference, errors, n_samples) if labels is None or is_classes(labels) else None
@@ -70,30 +79,26 @@ def given_labels(labels: Any, n_samples: int) -> Any:
     return array.astype(np.int64) if is_classes(array) else array
 
 
-def _by_sample(outputs: Mapping[str, np.ndarray], n_samples: int) -> dict[str, np.ndarray]:
+def _by_sample(outputs: Outputs, n_samples: int) -> dict[str, Output]:
     """The outputs that have one row a sample."""
     return {name: values for name, values in outputs.items() if len(values) == n_samples}
 
 
-def _told(
-    task: Task, reference: Mapping[str, np.ndarray], errors: Mapping[str, OutputError], n_samples: int
-) -> TaskFigures | None:
+def _told(task: Task, reference: Outputs, errors: Mapping[str, OutputError], n_samples: int) -> TaskFigures | None:
     """What needs no second count: scores of classes, one row a sample."""
-    if not isinstance(task, Classes) or task.output not in reference:
+    scores = reference.get(task.output) if isinstance(task, Classes) and task.output in errors else None
+    if not isinstance(task, Classes) or not isinstance(scores, np.ndarray):
         return None
-    scores = reference[task.output]
     each = scores.dtype.kind == "f" and scores.size // n_samples == max(scores.shape[1:], default=1) > 1
     return task.figures_told(errors[task.output], n_samples) if each else None
 
 
-def _counted(
-    task: Task, reference: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], labels: Any
-) -> TaskFigures:
+def _counted(task: Task, reference: Outputs, values: Outputs, labels: Any) -> TaskFigures:
     with np.errstate(invalid="ignore", over="ignore"):  # a network may overflow
         return task.figures(reference, values, labels)
 
 
-def _fits(task: Task, reference: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> bool:
+def _fits(task: Task, reference: Outputs, values: Outputs) -> bool:
     try:
         _counted(task, reference, values, None)
     except WorkbenchError:
