@@ -232,7 +232,19 @@ def test_a_tab_of_its_own(notebook):
     second.locator("[data-format=fp16]").click()
     for app in page.locator(".workbench-app").all():
         app.locator("[data-format=fp16][aria-checked=true]").wait_for(state="attached")
+    lines = ".wb-plot-figure .xy .js-line"
+    for index in (1, 2):  # what was closed is not drawn into any more, and can be opened again
+        page.evaluate("jupyterapp.shell.currentWidget.close()")
+        page.locator(".jp-LinkedOutputView").wait_for(state="detached")
+        assert value(notebook, "app.recipe['stem.conv.weight'].format") == "fp16"
+        click(notebook, f".wb-list [data-index='{index}']")
+        name = value(notebook, "app.study.layer")
+        assert page.locator(".wb-plot-title").text_content() == name
+        no_trouble(notebook)
+        click(notebook, ".wb-new-view")
+        second.locator(".wb-drawn").wait_for()
+        assert second.locator(".wb-plot-title").text_content() == name
+        assert second.locator(lines).count() == page.locator(".jp-Notebook").locator(lines).count() > 0
     page.evaluate("jupyterapp.shell.currentWidget.close()")
     page.locator(".jp-LinkedOutputView").wait_for(state="detached")
-    assert value(notebook, "app.recipe['stem.conv.weight'].format") == "fp16"
     no_trouble(notebook)

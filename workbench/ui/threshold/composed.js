@@ -14,3 +14,33 @@ async function figureOf(reference, host, signal) {
     }
   }
 }
+
+// Graph divs of views that were closed, by figure. Plotly's widget goes on drawing into a view after it was closed, and
+// fails where that was emptied: so it is left as it is, and the next view takes it.
+const spareDivs = new Map();
+
+function takeSpare(reference) {
+  const found = (spareDivs.get(reference) ?? []).filter((weak) => weak.deref());
+  const gd = found.pop()?.deref();
+  spareDivs.set(reference, found);
+  return gd;
+}
+
+// The composed figure's graph div in the place of another element, until the view is closed; null where it is already.
+async function graphDivIn(place, reference, host, signal) {
+  let gd = takeSpare(reference);
+  if (gd) place.replaceWith(gd);
+  else {
+    const child = await figureOf(reference, host, signal);
+    if (!child) return null;
+    gd = place;
+    await child.render({ el: gd, signal: new AbortController().signal });
+  }
+  const leave = () => {
+    gd.remove();
+    spareDivs.set(reference, [...(spareDivs.get(reference) ?? []), new WeakRef(gd)]);
+  };
+  if (signal?.aborted) leave();
+  else signal?.addEventListener("abort", leave);
+  return signal?.aborted ? null : gd;
+}

@@ -141,15 +141,17 @@ function render({ model, el, host, signal }) {
 
 // The plotly graph div: the composed FigureWidget renders into it.
 async function compose(plot, model, host, signal, repaint) {
-  const child = await figureOf(model.get("figure"), host, signal);
-  if (!child) return;
-  const gd = plot.view.figure;
-  await child.render({ el: gd, signal });
+  const gd = await graphDivIn(plot.view.figure, model.get("figure"), host, signal);
+  if (!gd) return;
+  plot.view.figure = gd;
   for (let i = 0; i < 600 && !(gd.on && geometryOf(gd)); i++) await new Promise(requestAnimationFrame);
   if (!gd.on) return;
   plot.gd = gd;
-  for (const name of ["plotly_afterplot", "plotly_relayouting", "plotly_relayout"]) gd.on(name, repaint);
-  gd.on("plotly_doubleclick", () => model.send({ type: "unzoom" }));
+  const heard = { plotly_afterplot: repaint, plotly_relayouting: repaint, plotly_relayout: repaint, plotly_doubleclick: () => model.send({ type: "unzoom" }) };
+  for (const [name, callback] of Object.entries(heard)) {
+    gd.on(name, callback);
+    signal?.addEventListener("abort", () => gd.removeListener(name, callback));
+  }
   plot.view.root.classList.add("wb-drawn");
   if (gd._responsiveChartHandler) gd._responsiveChartHandler();
   repaint();
