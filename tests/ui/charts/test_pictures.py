@@ -4,12 +4,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from tests.ui.charts.test_distribution import strips
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.ui.charts.annotated import LevelCounts, annotated_figure, annotated_magnitudes, stagger
 from workbench.ui.charts.calibration_quality import calibration_figure
 from workbench.ui.charts.depth import depth_figure
-from workbench.ui.charts.distribution import NOTHING, Strips
+from workbench.ui.charts.distribution import NOTHING
 from workbench.ui.charts.magnitude import magnitudes_of
 from workbench.ui.charts.overview import overview_figure
 from workbench.ui.charts.palette import DARK, LIGHT
@@ -17,22 +18,6 @@ from workbench.ui.charts.sheet import Heading, name_ticks, shortened
 from workbench.ui.charts.value_axis import ValueAxis
 
 HEADING = Heading("a <tensor>", ("INT8, least MSE", "", "SQNR 35.4 dB"))
-
-
-def strips(**changes):
-    at = np.linspace(0.1, 2, 20)
-    given = dict(
-        edges=np.linspace(-2, 2, 11),
-        counts=np.array([0, 1, 5, 20, 400, 900, 380, 22, 4, 1.0]),
-        low=-2.0,
-        high=2.0,
-        at=at,
-        mse=1e-3 + 0 * at,
-        rounding=1e-4 * at**2,
-        clipping=np.maximum(1 - at, 0),
-        kl=0.1 / at,
-    )
-    return Strips(**given | changes)
 
 
 def words(figure):
