@@ -1,5 +1,6 @@
 # make lab     open the quick-start notebook in JupyterLab (LAB_ARGS=--no-browser, NOTEBOOK=notebooks/...)
 # make test    everything that must pass: format, lint, types, tests (with a real browser)
+# make docs    lessons, API reference and catalogue as one site to be read offline, in site/
 # The first run makes a virtual environment in .venv, which takes some minutes; PYTHON=... names the Python to use.
 
 VENV := .venv
@@ -9,7 +10,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 export PYTHON
 
-.PHONY: help lab test test-full bench tables lint format clean
+.PHONY: help lab test test-full bench tables docs lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo "make test       format, lint, types and tests; what must pass"
 	@echo "make test-full  the same with the slow sweeps"
 	@echo "make bench      speed and memory beside other tools, one table; make tables  README's other tables"
+	@echo "make docs       lessons, API reference and catalogue as one site to be read offline, in site/"
 	@echo "make lint       format, lint and types alone;  make format  to mend what can be mended"
 	@echo "make clean      remove the environment, caches and what tests left behind"
 
@@ -31,6 +33,10 @@ $(VENV)/ready-to-run: pyproject.toml $(VENV)/made
 
 $(VENV)/ready-to-test: pyproject.toml $(VENV)/made
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/ready-to-run $@
+
+$(VENV)/ready-for-docs: pyproject.toml $(VENV)/made
+	$(VENV_PYTHON) -m pip install --disable-pip-version-check --editable '.[docs]'
 	@touch $(VENV)/ready-to-run $@
 
 lab: $(VENV)/ready-to-run
@@ -68,6 +74,10 @@ bench: $(VENV)/ready-to-test
 tables: $(VENV)/ready-to-test
 	$(VENV_PYTHON) -m pytest tests/benchmarks/tables -m "" $(PYTEST_ARGS)
 
+# The generator is installed here and nowhere else; every lesson is run once for what its cells answer.
+docs: $(VENV)/ready-for-docs
+	$(VENV_PYTHON) docs/build.py site
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info test-artifacts .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site dist *.egg-info test-artifacts .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,13 +23,18 @@ from workbench.numerics.formats.presets import PRESETS
 from workbench.numerics.formats.rounding import OVERFLOWS, ROUNDINGS
 from workbench.numerics.formats.shared_exponent import BlockFormat
 from workbench.workflow.choice import TensorChoice
+from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.qdq_elements import Element, element_of, refusal
+from workbench.workflow.export.target import Target
+from workbench.workflow.profiles.catalogue import PROFILES
+from workbench.workflow.profiles.side import Side
+from workbench.workflow.ranges.catalogue import READERS
 
 PAGE = Path(__file__).resolve().parents[1] / "CATALOGUE.md"
 COMMAND = "python -m tests.catalogue_page"
 NONE = "–"
 
-INTRODUCTION = f"""# Formats, roundings, methods and presets
+INTRODUCTION = f"""# Formats, roundings, methods, presets, targets and profiles
 
 Written from the catalogues by `{COMMAND}`; a test compares, so that this page cannot drift from the code.
 What the formats do to a real network is measured in [README.md](README.md); how to add one is in
@@ -250,6 +255,50 @@ def preset_rows() -> Iterable[list[str]]:
         yield [f"`{name}`", preset.title, preset.sentence, *choices, preset.source]
 
 
+KINDS = {
+    "network": (
+        "Networks that run",
+        "The file is checked, read back and, where it can be, run against the simulation.",
+    ),
+    "ranges": ("Files of ranges", "For a tool that has the network. Read back, every range is the recipe's."),
+    "report": ("Reports", "For people and viewers."),
+}
+
+
+def target_sections() -> list[str]:
+    lines = ["## Targets", "", "What `wb.export(..., target=)` writes; `wb.TARGETS` has them.", ""]
+    for kind, (heading, sentence) in KINDS.items():
+        members = [TARGETS[name] for name in sorted(TARGETS.built_in, key=list(TARGETS).index)]
+        rows = (
+            [f"`{one.name}`", one.title, f"`{one.suffix}`", option_words(one)] for one in members if one.kind == kind
+        )
+        lines += [f"### {heading}", "", sentence, "", *table(("name", "title", "file", "options"), rows)]
+    return lines
+
+
+def option_words(target: Target) -> str:
+    return "; ".join(f"`{name}`: {meaning}" for name, meaning in target.options.items()) or NONE
+
+
+def reader_rows() -> Iterable[list[str]]:
+    for name in sorted(READERS.built_in, key=list(READERS).index):
+        endings = ", ".join(f"`{suffix}`" for suffix in READERS[name].suffixes)
+        yield [f"`{name}`", READERS[name].title, endings]
+
+
+def side_words(side: Side) -> str:
+    groups = " or ".join(f"per {grouping}" for grouping in side.groupings)
+    points = "any zero point" if side.zero_points == "any" else "no zero point"
+    scales = "any scale" if side.scales == "free" else f"scales {side.scales.replace('_', ' ')}"
+    return f"{', '.join(f'`{name}`' for name in side.formats)}; {groups}; {points}, {scales}"
+
+
+def profile_rows() -> Iterable[list[str]]:
+    for name in sorted(PROFILES.built_in, key=list(PROFILES).index):
+        one = PROFILES[name]
+        yield [f"`{name}`", one.title, side_words(one.weights), side_words(one.activations), "; ".join(one.sources)]
+
+
 def page() -> str:
     """The whole of CATALOGUE.md."""
     modes = ("name", "meaning")
@@ -270,6 +319,17 @@ def page() -> str:
         "What another tool or chip does, as one choice of format, rounding, overflow and method.",
         "",
         *table(("name", "title", "meaning", "format", "rounding", "overflow", "method", "source"), preset_rows()),
+        *target_sections(),
+        "## Files that are read",
+        "",
+        "What `wb.read_ranges` takes, and *Open ranges* in the app; `wb.open_quantized` opens a quantized file alone.",
+        "",
+        *table(("name", "title", "usual endings"), reader_rows()),
+        "## Device profiles",
+        "",
+        "What a device can express: `wb.export(..., profile=)` refuses the rest, `wb.fitted_to` brings a recipe there.",
+        "",
+        *table(("name", "title", "weights", "activations", "source"), profile_rows()),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

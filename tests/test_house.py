@@ -19,7 +19,7 @@ LINES = 350
 MEGABYTES = 5
 
 # A room may use the rooms below its floor, and itself. Everything not named here is on the roof.
-FLOOR = {"messages": 0, "catalogue": 1, "numerics": 2, "models": 2, "workflow": 3, "ui": 4, "demo": 4}
+FLOOR = {"messages": 0, "catalogue": 1, "numerics": 2, "models": 2, "workflow": 3, "ui": 4, "demo": 4, "cli": 4}
 ROOF = 5
 
 WIDGETS = {"IPython", "anywidget", "ipywidgets", "jupyterlab", "plotly", "traitlets"}
@@ -31,7 +31,12 @@ ONLY = {
     "numerics": {"numpy", "numba", "llvmlite", "ml_dtypes"},
     "models": {"numpy", "ml_dtypes", "google", *ONNX},  # google: protobuf's own exceptions and messages
 }
-NEVER = {"workflow": WIDGETS, "demo": WIDGETS, "ui.study": {"IPython", "anywidget", "ipywidgets", "plotly"}}
+NEVER = {
+    "workflow": WIDGETS,
+    "demo": WIDGETS,
+    "cli": WIDGETS,
+    "ui.study": {"IPython", "anywidget", "ipywidgets", "plotly"},
+}
 
 
 @cache
@@ -139,6 +144,7 @@ def loaded_by(statement: str) -> set[str]:
         "import workbench; dir(workbench)",
         "import workbench.numerics.quantizer",
         "import workbench.demo",
+        "import workbench.cli.main",
     ],
 )
 def test_importing_stays_light(statement):
@@ -149,7 +155,7 @@ def test_importing_stays_light(statement):
 def test_every_public_name_is_there(name):
     value = getattr(workbench, name)
     if name in workbench._ROOMS:
-        assert value is import_module(f"workbench.{name}")
+        assert value is import_module(f"workbench.{workbench._ROOMS[name]}")
     else:
         assert value is getattr(import_module(f"workbench.{workbench._HOME[name]}"), name)
         assert value.__class__.__name__ != "module"

@@ -21,7 +21,10 @@ _HOME = {
     "Recipe": "workflow.recipe",
     "with_range_mode": "workflow.range_modes",
     "simulate": "workflow.simulate",
+    "Simulator": "workflow.simulate",
     "sensitivity": "workflow.sensitivity",
+    "output_curve": "workflow.output_curve",
+    "judge": "workflow.acceptance",
     "changed_samples": "workflow.samples",
     "changes_between": "workflow.samples",
     "error_along_depth": "workflow.depth",
@@ -35,6 +38,17 @@ _HOME = {
     "diagnose": "workflow.diagnose",
     "export": "workflow.export.exporting",
     "TARGETS": "workflow.export.catalogue",
+    "health": "workflow.health",
+    "PROFILES": "workflow.profiles.catalogue",
+    "Profile": "workflow.profiles.profile",
+    "fitted_to": "workflow.profiles.fitting",
+    "tied": "workflow.profiles.fitting",
+    "read_ranges": "workflow.ranges.importing",
+    "recipe_from_ranges": "workflow.ranges.importing",
+    "READERS": "workflow.ranges.catalogue",
+    "own_target": "workflow.export.own_target",
+    "open_quantized": "workflow.ranges.opening",
+    "match_names": "workflow.export.names",
     "FORMATS": "numerics.formats.catalogue",
     "ROUNDINGS": "numerics.formats.rounding",
     "OVERFLOWS": "numerics.formats.rounding",
@@ -64,14 +78,20 @@ _HOME = {
     "WorkbenchError": "messages",
     "Notice": "messages",
 }
-_ROOMS = ("demo",)  # subpackages that are public as a whole
+_ROOMS = {
+    "demo": "demo",
+    "lessons": "lessons",
+    "arithmetic": "numerics.arithmetic",
+    "codebooks": "numerics.codebooks",
+}  # public as a whole
 
 __all__ = ["__version__", *_HOME, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return import_module(f"{__name__}.{name}")  # the import system keeps it as our attribute
+        globals()[name] = import_module(f"{__name__}.{_ROOMS[name]}")
+        return globals()[name]
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__dir__())}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import workbench.demo as demo
@@ -156,6 +157,17 @@ def test_without_data_weights_are_there_at_once_and_fp16_is_exported(open_notebo
     show_first_weight_and_choose_fp16_for_the_network(notebook)
     exported = export_by_clicking(notebook, target="onnx_fp16")
     assert same_file_again(exported, "onnx_fp16", tmp_path)
+
+    notebook.page.keyboard.press("Escape")
+    notebook.page.get_by_role("dialog", name="Export").wait_for(state="hidden")
+    np.save(tmp_path / "pictures.npy", demo.data()[0])
+    click(notebook, "[role=tab]:text-is('Activations')")
+    notebook.page.get_by_role("button", name="Choose a file…").wait_for()
+    notebook.page.locator(".wb-missing input[type=file]").set_input_files(tmp_path / "pictures.npy")
+    notebook.page.wait_for_function("!document.querySelector('.workbench-app.wb-nothing')", timeout=60_000)
+    settle(notebook)
+    assert value(notebook, "app.study.state.calibrated") and notebook.page.locator(".wb-plot-stage").is_visible()
+    assert value(notebook, "app.recipe['stem.conv.weight'].format") == "fp16"
     no_trouble(notebook)
 
 

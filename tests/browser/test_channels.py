@@ -7,7 +7,7 @@ from tests.browser.one_app import ACTIVATION, begun_again, look_at, no_trouble, 
 from tests.browser.test_versions import CLIPBOARD
 
 WEIGHT = "blocks.0.project.conv.weight"
-AGAIN = "app.study.ask('channels', False)\napp.study.set_recipe(start)"
+AGAIN = "app.study.ask('channels', False)\napp.study.ask('side_by_side', False)\napp.study.set_recipe(start)"
 LIST = ".wb-chan-list"
 ROWS = ".wb-chan-body [data-channel]"
 
@@ -170,4 +170,46 @@ def test_tables_are_copied_and_reasons_are_given(notebook):
     look_at(notebook, ACTIVATION)
     page.get_by_text("not channel by channel").wait_for()
     assert not page.locator(LIST).is_visible()
+    no_trouble(notebook)
+
+
+def test_one_channel_takes_most_of_the_room_and_gives_it_back(notebook):
+    page, plot = notebook.page, notebook.page.locator(".wb-chan-plot")
+    row(notebook, worst_first(notebook)[0]).locator("[data-column=channel]").click()
+    plot.wait_for()
+    before = plot.bounding_box()["height"]
+    button = page.get_by_role("button", name="larger")
+    button.click()
+    height = "document.querySelector('.wb-chan-plot').getBoundingClientRect().height"
+    page.wait_for_function(f"{height} > {2 * before}")
+    assert row(notebook, worst_first(notebook)[0]).is_visible()
+    page.get_by_role("button", name="smaller").click()
+    page.wait_for_function(f"{height} === {before}")
+    no_trouble(notebook)
+
+
+def test_weights_and_activations_stand_side_by_side(notebook):
+    page, sides = notebook.page, notebook.page.locator(".wb-side")
+    page.locator("[data-view=sides]").click()
+    sides.nth(1).wait_for()
+    settle(notebook)
+    assert sides.count() == 2
+    assert not page.locator(".wb-plot-stage").is_visible() and not page.locator(LIST).is_visible()
+    places = [sides.nth(i).bounding_box() for i in range(2)]
+    assert places[0]["x"] + places[0]["width"] <= places[1]["x"] and places[0]["y"] == places[1]["y"]
+    activation = sides.nth(1).get_attribute("data-tensor")
+    notebook.execute("import numpy as np")
+    for side in sides.all():
+        choice, labels = f"app.recipe[{side.get_attribute('data-tensor')!r}]", side.locator(".wb-side-T")
+        low, high = value(notebook, f"[float(np.min({choice}.low)), float(np.max({choice}.high))]")
+        shown = [float(text.replace("\u2212", "-").removeprefix("T ")) for text in labels.all_text_contents()]
+        assert shown == pytest.approx([low, high] if low < 0 else [high], rel=0.01)
+        assert "cut off" in side.text_content() and side.get_by_text("show alone").is_visible()
+    assert "channels' thresholds" in sides.nth(0).text_content()
+    sides.nth(1).focus()
+    page.keyboard.press("Enter")
+    page.locator(".wb-plot-stage").wait_for()
+    settle(notebook)
+    assert value(notebook, "app.study.selected") == activation
+    assert page.locator("[data-view=plot]").get_attribute("aria-pressed") == "true"
     no_trouble(notebook)

@@ -34,7 +34,7 @@ t2 = time.perf_counter()
 app"""
 PLOTLY = "len(json.dumps(app.plot.figure._esm, ensure_ascii=False).encode())"  # as it is sent
 ONE_VIEW, ONE_LAYER = 1_000_000, 200_000  # bytes
-SOME, MORE = 15, 45  # layers selected before the page is measured, and then again
+SOME, MORE = 15, 25  # layers selected before the page is measured, and then again
 
 
 @pytest.fixture(scope="module")

@@ -25,4 +25,13 @@ def test_ten_numbers_and_the_app_share_a_page(open_notebook):
     assert last["y"] + last["height"] <= numbers["y"] + numbers["height"]
     seen = notebook.drag(explorer.get_by_role("slider"), -120, seconds=1.5)
     assert len(seen.values["mse"]) >= 10
+    # the drag that the text asks for: the spoilt range, from 50 to where the values end
+    app.evaluate("(e) => e.scrollIntoView({ block: 'center' })")
+    figure = "document.querySelector('.wb-header [data-metric=output_sqnr_db]').dataset.value"
+    page.wait_for_function(f"{figure} > 10", timeout=60_000)
+    poor = notebook.metric("output_sqnr_db")
+    ends = [app.get_by_role("slider", name=f"{name} threshold") for name in ("Lower", "Upper")]
+    low, high = (end.bounding_box()["x"] for end in ends)
+    notebook.drag(ends[1], 0.89 * (low - high), seconds=1.5)
+    page.wait_for_function(f"{figure} > {poor + 3}", timeout=60_000)
     assert not notebook.console_errors and not notebook.foreign_requests

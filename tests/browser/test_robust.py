@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.browser.one_app import no_trouble, settle, value
+from tests.browser.one_app import OVERFLOWING, no_trouble, settle, value
 
 EVIL = "<script>window.bad=1</script><img src=x onerror=window.bad=1>\"'&amp; 層 \U0001f600\nline " + "x" * 420
 MODEL = f"""import onnx, workbench as wb
@@ -35,6 +35,7 @@ HANDLES = """(name) => [...document.querySelectorAll(".workbench-app")].map((app
   const now = Number(handle.getAttribute("aria-valuenow"));
   return { now, drawn: box.x + box.width / 2 - stage.x, wanted: _offset + figure._fullLayout.xaxis.d2p(now) };
 })"""
+FOREIGN = ".workbench-app :is(script, img:not(.wb-thumbnail), .wb-model-name b)"
 SKIP_TOURS = "document.querySelectorAll('button').forEach((b) => b.textContent === 'Skip' && b.click())"
 
 
@@ -95,6 +96,41 @@ def test_theme_and_size_leave_the_handles_where_they_belong(notebook):
     before = value(notebook, f"app.recipe[{TENSOR!r}].high")
     notebook.drag(notebook.slider(UPPER).first, -40, seconds=0.5)
     assert handles_are_right(notebook)["app"] < before
+    no_trouble(notebook)
+
+
+def test_names_are_text_everywhere(notebook):
+    page, app = notebook.page, notebook.page.locator(".workbench-app").first
+    bring(notebook, 0)
+    assert EVIL.split("</")[0] in app.locator(".wb-list .wb-row").first.text_content()
+    for place in (".wb-tab-caption", ".wb-plot-title"):
+        assert "<script>" in app.locator(place).text_content()
+    pages = app.locator(".wb-pages [role=tab]")
+    assert pages.count() >= 6
+    for i in range(pages.count()):
+        pages.nth(i).click()
+        settle(notebook)
+        assert page.locator(FOREIGN).count() == 0
+        assert page.evaluate(OVERFLOWING) == [], pages.nth(i).text_content()
+        notebook.screenshot(f"names-{i}")
+    pages.first.click()
+    for view in ("channels", "sides"):
+        page.locator(f"[data-view={view}]").first.click()
+        settle(notebook)
+        assert page.locator(FOREIGN).count() == 0 and page.evaluate(OVERFLOWING) == [], view
+    page.locator("[data-view=plot]").first.click()
+    for button in ("Versions", "Export…"):
+        app.get_by_role("button", name=button).first.click()
+        settle(notebook)
+        dialog = page.get_by_role("dialog").last
+        dialog.wait_for()
+        assert page.locator(FOREIGN).count() == 0
+        assert page.evaluate(
+            "[...document.querySelectorAll('[role=dialog]')].every((d) => d.scrollWidth <= d.clientWidth + 1)"
+        )
+        page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+    assert page.evaluate("window.bad") is None
     no_trouble(notebook)
 
 

@@ -221,6 +221,15 @@ def external(location: str, **entries: str) -> ModelProto:
     return weighted(weight)
 
 
+def test_a_text_about_the_model_that_is_no_text(tmp_path: Path) -> None:
+    content = weighted(helper.make_tensor("w", 1, [4, 4], [0.0] * 16))
+    content.producer_name = "maker_of_this"
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content.SerializeToString().replace(b"maker_of_this", b"maker\xff\xfe__this"))
+    with pytest.raises(WorkbenchError, match="not UTF-8"):
+        load(path)
+
+
 @pytest.mark.parametrize(
     ("location", "words"),
     [

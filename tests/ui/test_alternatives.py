@@ -14,7 +14,6 @@ from workbench.numerics.codebooks.entropy_coding import code_entropy
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.numerics.formats.codebook import format_from_levels
 from workbench.ui.app import App
-from workbench.ui.jobs import size_bytes
 from workbench.ui.panels.choice import ChoicePanel
 from workbench.ui.panels.formats import FormatsPanel
 from workbench.ui.panels.header import HeaderPanel
@@ -22,6 +21,7 @@ from workbench.ui.panels.tabs import TabsPanel
 from workbench.ui.sampled import sampled_error
 from workbench.ui.study import Study
 from workbench.workflow.recipe import Recipe
+from workbench.workflow.sizes import size_bytes
 
 WEIGHT, ACTIVATION = "conv2.weight", "relu_out"
 LEVELS = [-1.0, -0.4, 0.0, 0.3, 1.0]

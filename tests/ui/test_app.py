@@ -148,7 +148,7 @@ def test_export(app, tmp_path):
     assert panel.view["refusals"] == []
     send(panel, kind="open", open=True)
     send(panel, kind="target", target="onnx_fp16")
-    assert panel.view["refusals"] and panel.view["all_fp16"] and panel.view["path"] == "small.onnx_fp16.onnx"
+    assert panel.view["refusals"] and panel.view["all_fp16"] and panel.view["target"] == "onnx_fp16"
     send(panel, kind="all_fp16")
     assert panel.view["refusals"] == []
     send(panel, kind="export", path=str(tmp_path / "small.fp16.onnx"))

@@ -17,8 +17,8 @@ def panel(study):
     """The table, opened as by a click, of a weight with 6 channels."""
     study.select(WEIGHT)
     tabs, made = TabsPanel(study), ChannelsPanel(study)
-    send(tabs, kind="channels", open=True)
-    assert tabs.view["channels"]
+    send(tabs, kind="view", view="channels")
+    assert tabs.view["seen"] == "channels"
     yield made
     tabs.close()
     made.close()

@@ -231,3 +231,17 @@ def test_a_choice_for_picked_layers(study):
         study.pick(["conv2", "conv9"])
     with pytest.raises(WorkbenchError, match="no layer 'conv9'"):
         study.set_format("fc.weight", "int4", ("conv9",))
+
+
+def test_handles_are_those_of_the_codes(study):
+    """Without a word on symmetry the range decides, as in `Quantizer.covering`."""
+    from workbench.ui.subjects import subject_of
+
+    study.select("relu_out")
+    for low, high, mirrored in ((-1.0, 1.0, True), (0.0, 2.0, False), (-1.0, 2.0, False)):
+        study.set_recipe(study.recipe.with_tensor("relu_out", format="int8", low=low, high=high))
+        assert study.recipe["relu_out"].symmetric is None
+        assert subject_of(study.model, study.state).symmetric is mirrored
+    study.set_recipe(study.recipe.with_tensor("relu_out", format="int8", low=-1.0, high=1.0))
+    study.set_range("relu_out", -0.5, 0.5)
+    assert study.recipe["relu_out"].quantizer.zero_point == 0

@@ -7,14 +7,15 @@ from workbench.messages import WorkbenchError
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.autosave import Saved
 from workbench.ui.history import History
-from workbench.ui.limits import ANY, Limits
+from workbench.ui.limits import ANY, Limits, target_or_profile
 from workbench.ui.panels.choice import ChoicePanel
 from workbench.ui.panels.exporting import ExportPanel
 from workbench.ui.panels.formats import FormatsPanel
-from workbench.ui.panels.header import HeaderPanel
+from workbench.ui.panels.header import GROUPS, NAMES, HeaderPanel, target_options
 from workbench.ui.panels.layers import LayersPanel
 from workbench.workflow.choose import choose_tensor
 from workbench.workflow.export.catalogue import TARGETS
+from workbench.workflow.profiles.catalogue import PROFILES
 
 WEIGHT, ACTIVATION = "conv2.weight", "relu_out"
 
@@ -38,7 +39,7 @@ def test_a_format_is_greyed_exactly_where_the_export_refuses_it(app, target, ten
     limits, study = Limits(app.study.model), app.study
     others = study.recipe.without(*study.recipe)
     for format in FORMATS:
-        options = {"format": format, "method": "min_max"}
+        options = {"format": format, "method": "min_max", "symmetric": True}
         only = others
         if format != "fp32":
             only = others.with_choice(choose_tensor(study.model, study.calibration, tensor, **options))
@@ -109,12 +110,37 @@ def test_tensors_that_do_not_fit_are_marked_and_counted(app):
     assert "kmeans4" in reasons[weight] and "int5" in reasons[activation]
     assert layers.rows[2][6] == [-1, activation] and layers.rows[3][6] == [-1, -1]
     send(header, kind="misfits", open=True)
-    assert [tensor for tensor, _ in header.view["misfits"]] == [WEIGHT, ACTIVATION]
+    assert [tensors for _, tensors in header.view["misfits"]] == [[WEIGHT], [ACTIVATION]]
     send(header, kind="look_at", tensor=WEIGHT)
     assert app.study.selected == WEIGHT
     send(header, kind="misfits", open=False)
     send(header, kind="target", target=ANY)
     assert header.view["n_misfits"] == 0 and all(row[6] == [-1, -1] for row in layers.rows)
+
+
+def test_tensors_are_listed_by_reason_and_fitted_at_once(app):
+    header, study = part(app, HeaderPanel), app.study
+    assert header.view["fit"] is None
+    send(header, kind="target", target="tensorrt")
+    send(header, kind="misfits", open=True)
+    found, listed = study.limits.misfits("tensorrt", study.recipe), header.view["misfits"]
+    assert header.view["n_misfits"] == len(found) > len(listed) > 0
+    assert {tensor: why for why, tensors in listed for tensor in tensors} == found
+    assert header.view["fit"] == PROFILES["tensorrt"].title
+    send(header, kind="fit")
+    assert (header.view["n_misfits"], header.view["misfits"], header.view["fit"]) == (0, [], None)
+    study.undo()
+    assert header.view["n_misfits"] == len(found) and header.view["misfits"] == listed
+    send(header, kind="misfits", open=False)
+    send(header, kind="target", target="csv_table")
+    assert header.view["fit"] is None
+
+
+def test_targets_in_the_menu_have_names_of_their_own():
+    shown = target_options()
+    titles = [option["title"] for option in shown]
+    assert len({*titles}) == len(titles) and {o.get("group") for o in shown} == {*GROUPS.values(), "Devices", None}
+    assert {*NAMES} <= {*TARGETS} and all(len(title) <= 40 for title in titles)
 
 
 def test_a_float_weight_does_not_fit_float16(app):
@@ -149,3 +175,21 @@ def test_the_target_is_a_verb_that_is_saved(app):
     assert Saved.from_json({k: v for k, v in saved.items() if k != "target"}).target == "onnx_qdq"
     with pytest.raises(WorkbenchError, match="'target'"):
         Saved.from_json({**saved, "target": 3})
+
+
+@pytest.mark.parametrize("device", list(PROFILES))
+def test_a_device_may_be_asked_like_a_target(app, device):
+    limits, study, profile = Limits(app.study.model), app.study, PROFILES[device]
+    assert target_or_profile(device) is profile and target_or_profile("onnx_qdq") is TARGETS["onnx_qdq"]
+    assert limits.misfits(device, study.recipe) == profile.misfits(study.model, study.recipe)
+    for format in ("int8", "uint8", "gfpq8", "int8_narrow"):
+        known = format in profile.activations.formats
+        assert bool(limits.of_format(device, ACTIVATION, format)) != known, format
+    assert limits.of_format(device, ACTIVATION, "mxfp4").startswith(f"{profile.runs_on}: it has no mxfp4")
+    first = profile.activations.formats[0]
+    assert limits.of_option(device, ACTIVATION, first, dynamic="sample")
+
+
+def test_a_name_of_neither_is_refused_with_both():
+    with pytest.raises(WorkbenchError, match="unknown export target 'toaster'.*onnx_qdq.*nvdla"):
+        target_or_profile("toaster")

@@ -53,6 +53,15 @@ def test_caffe_convention_and_layout(tmp_path):
     assert not first.notices
 
 
+def test_one_channel_of_grey(tmp_path):
+    pixels = noise(4, 4)
+    found = images(stored(tmp_path, a=pixels), size=4, order="L", mean=0.5, std=2.0)
+    luma = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]
+    assert found.inputs.shape == (1, 1, 4, 4)
+    np.testing.assert_allclose(found.inputs[0, 0], (luma / 255 - 0.5) / 2, atol=0.51 / 255)
+    assert images(tmp_path, size=4, order="L", layout="NHWC").inputs.shape == (1, 4, 4, 1)
+
+
 def test_resize_is_bilinear_on_the_short_side(tmp_path):
     stored(tmp_path, tall=noise(40, 20))
     found = images(tmp_path, size=8, resize=10)
@@ -126,6 +135,7 @@ def test_mean_that_does_not_fit_the_scale_is_remarked(tmp_path):
         ({"size": 4, "order": "GBR"}, "order='GBR'"),
         ({"size": 4, "layout": "CHW"}, "NCHW or NHWC"),
         ({"size": 4, "mean": (0.5,)}, "three numbers each"),
+        ({"size": 4, "order": "L", "std": (1, 2, 3)}, "one number each"),
         ({"size": 4, "std": (0.5, 0, 1)}, "std and scale not 0"),
         ({"size": 4, "scale": float("nan")}, "finite"),
         ({"size": 4, "limit": 0}, "limit=0"),

@@ -153,6 +153,8 @@ def test_files_that_are_no_recipe_are_refused(tmp_path, document, words):
     [
         (dict(format=None), "'format' is None"),
         (dict(low="x"), "'low' must be a number"),
+        (dict(low=-(10**400)), "'low' has a number beyond those of float32"),
+        (dict(low=[-1e39], high=[1.0], axis=0), "clip range"),
         (dict(scale=3.0), "scale 3.0 does not follow"),
         (dict(surprise=1), "unknown field 'surprise'"),
         (dict(symmetric=2), "'symmetric'"),

@@ -5,9 +5,9 @@ import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto
 
-from workbench.models.protos import element_dtype
+from workbench.models.protos import all_graphs, attribute_tensors, element_dtype
 from workbench.models.refusal import refusal, shown
 
 MAPPED_FROM = 256 * 2**20  # bytes; larger tensors are mapped instead of read
@@ -17,6 +17,15 @@ BESIDE = "put the data file beside the model, or save the model again in one fil
 def is_external(tensor: TensorProto) -> bool:
     """True for a tensor whose values lie in another file."""
     return tensor.data_location == TensorProto.EXTERNAL
+
+
+def data_files(message: ModelProto, path: Path) -> tuple[Path, ...]:
+    """The files beside a checked model in which its tensors lie, resolved, each once."""
+    tensors = [tensor for graph in all_graphs(message.graph) for tensor in graph.initializer]
+    for graph in all_graphs(message.graph):
+        tensors += [tensor for node in graph.node for _, tensor in attribute_tensors(node)]
+    places = (place_of(tensor, f"tensor {shown(tensor.name)}", path)[0] for tensor in tensors if is_external(tensor))
+    return tuple(dict.fromkeys(places))
 
 
 def check_external(tensor: TensorProto, needed: int, what: str, path: Path) -> None:

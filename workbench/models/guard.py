@@ -129,6 +129,9 @@ def check_names(model: ModelProto, path: Path) -> None:
             check_node_names(node, path)
     for entry in model.opset_import:
         require_text(entry.domain, path, "a domain in opset_import")
+    properties = [text for entry in model.metadata_props for text in (entry.key, entry.value)]
+    for text in (model.producer_name, model.producer_version, model.graph.name, *properties):
+        require_text(text, path, "a text about the model")
 
 
 def check_node_names(node: onnx.NodeProto, path: Path) -> None:

@@ -1,13 +1,12 @@
 """Checks every tensor of a model file: element type, dimensions, amount of data, external files."""
 
-from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from workbench.models.external import check_external, is_external
-from workbench.models.protos import all_graphs
+from workbench.models.protos import all_graphs, attribute_tensors
 from workbench.models.refusal import refusal, shown
 
 LARGEST_TENSOR = 2**40  # elements; above it no file of this world can hold the data
@@ -62,16 +61,6 @@ def check_attributes(node: NodeProto, path: Path) -> None:
         check_tensor(tensor, what, path)
         if is_external(tensor) and node.op_type != "Constant":
             raise refusal(path, f"{what} lies in an external file", "external data in initializers only", RESAVE)
-
-
-def attribute_tensors(node: NodeProto) -> Iterator[tuple[AttributeProto, TensorProto]]:
-    """The tensors in the attributes of a node."""
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.TENSOR:
-            yield attribute, attribute.t
-        elif attribute.type == AttributeProto.TENSORS:
-            for tensor in attribute.tensors:
-                yield attribute, tensor
 
 
 def check_tensor(tensor: TensorProto, what: str, path: Path) -> None:

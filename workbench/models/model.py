@@ -66,7 +66,8 @@ class Layer:
 class Model:
     """A network as it was loaded: opset 13 or newer where that is possible, BatchNorm folded; it never changes.
 
-    name: file name without its ending. path, sha256: of the file. layers: in topological order.
+    name: file name without its ending. path, sha256: of the file. data_files: those beside it that hold its constants.
+    layers: in topological order.
     tensors: name -> Tensor. inputs, outputs: Ports. n_parameters: of the file, before the fold.
     notices: what was changed or is unusual. renamed: names that vanished -> the names that hold their values.
     observed: activations that weighted operators read, in graph order. residual_inputs: those of residual Adds.
@@ -90,7 +91,7 @@ class Model:
         renamed: Mapping[str, str],
     ) -> None:
         self.network = network
-        self.name, self.path, self.sha256 = path.stem, path, sha256
+        self.name, self.path, self.sha256, self.data_files = path.stem, path, sha256, network.data_files
         self.layers, self.tensors, self.inputs, self.outputs = layers, tensors, inputs, outputs
         self.n_parameters = n_parameters
         self.notices: tuple[Notice, ...] = tuple(network.notices)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TypeProto, ValueInfoProto, helper
@@ -30,6 +31,7 @@ class Network:
     types: what is known of each value's type and shape.
     renamed: names that vanished -> the name that now holds the same values.
     lifted: constants that were Constant nodes in the file. origins: worked-out weight -> the weight it came from.
+    data_files: files beside the model in which its constants lie.
     """
 
     file: str
@@ -43,6 +45,7 @@ class Network:
     renamed: dict[str, str] = field(default_factory=dict)
     lifted: set[str] = field(default_factory=set)
     origins: dict[str, str] = field(default_factory=dict)
+    data_files: tuple[Path, ...] = ()
 
     @property
     def opset(self) -> int:

@@ -27,6 +27,16 @@ def all_graphs(graph: GraphProto) -> Iterator[GraphProto]:
             yield from all_graphs(inner)
 
 
+def attribute_tensors(node: NodeProto) -> Iterator[tuple[AttributeProto, TensorProto]]:
+    """The tensors in the attributes of a node."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            yield attribute, attribute.t
+        elif attribute.type == AttributeProto.TENSORS:
+            for tensor in attribute.tensors:
+                yield attribute, tensor
+
+
 def names_read(node: NodeProto) -> list[str]:
     """The values that a node reads: its inputs, then what its nested graphs capture; without the empty name."""
     names = [name for name in node.input if name]

@@ -11,6 +11,7 @@ from onnx import ModelProto, helper, inliner
 from workbench.models import cleaning, constants, folding, guard, shapes, upgrading
 from workbench.models.building import build_model
 from workbench.models.counting import count_parameters
+from workbench.models.external import data_files
 from workbench.models.model import Model
 from workbench.models.network import Network
 from workbench.models.refusal import refusal, shown
@@ -19,21 +20,23 @@ from workbench.models.taking import normalise_domains, take_apart, take_back
 OLDEST_IR, NEWEST_IR = 8, 10  # constants that are no inputs; what every onnxruntime in use can read
 
 
-def load(path: str | Path, *, distribution_of: Callable[[np.ndarray], Any] | None = None) -> Model:
+def load(
+    path: str | Path,
+    *,
+    distribution_of: Callable[[np.ndarray], Any] | None = None,
+    prepare: Callable[[Network], None] | None = None,
+) -> Model:
     """Read an ONNX file into a Model: checked, opset 13 or newer, functions inlined, BatchNorm folded.
 
     distribution_of: what `Tensor.distribution` makes of one group of values, float32 array -> distribution.
+    prepare: changes the network in place before anything is counted and folded; None leaves it as it is in the file.
     The file is read once and never written; nothing is left beside it.
     Raises WorkbenchError, naming file and field, for everything that cannot be loaded.
     """
-    content = guard.read_file(path)
+    network, digest = read_network(path)
     place = Path(path)
-    message = guard.parse(content, place)
-    digest = hashlib.sha256(content).hexdigest()
-    del content
-    guard.check_model(message, place)
-    network = normalised(message, place)
-    del message
+    if prepare is not None:
+        prepare(network)
     n_parameters = count_parameters(network)
     batch_norms = folding.fold(network)
     network.types = shapes.infer(network)
@@ -46,6 +49,20 @@ def load(path: str | Path, *, distribution_of: Callable[[np.ndarray], Any] | Non
         batch_norms=batch_norms,
         distribution_of=distribution_of,
     )
+
+
+def read_network(path: str | Path) -> tuple[Network, str]:
+    """The checked, normalised graph of a file, not yet folded, and the file's SHA-256. Raises WorkbenchError."""
+    content = guard.read_file(path)
+    place = Path(path)
+    message = guard.parse(content, place)
+    digest = hashlib.sha256(content).hexdigest()
+    del content
+    guard.check_model(message, place)
+    lies_in = data_files(message, place)
+    network = normalised(message, place)
+    network.data_files = lies_in
+    return network, digest
 
 
 def normalised(message: ModelProto, path: Path) -> Network:

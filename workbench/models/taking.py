@@ -8,9 +8,9 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 from workbench.models import ordering
 from workbench.models.external import is_external, read_external
-from workbench.models.guard_tensors import attribute_tensors, needed_bytes
+from workbench.models.guard_tensors import needed_bytes
 from workbench.models.network import Network
-from workbench.models.protos import DEFAULT_DOMAINS, all_graphs, nested_graphs, read_only
+from workbench.models.protos import DEFAULT_DOMAINS, all_graphs, attribute_tensors, nested_graphs, read_only
 from workbench.models.refusal import refusal, shown
 
 

@@ -9,6 +9,7 @@ import ipywidgets
 
 from workbench.messages import WorkbenchError
 from workbench.models.model import Model
+from workbench.ui.beginning import resume_from
 from workbench.ui.panels.calibration_quality import CalibrationQualityPanel
 from workbench.ui.panels.causes import CausesPanel
 from workbench.ui.panels.channels import ChannelsPanel
@@ -27,6 +28,7 @@ from workbench.ui.panels.pictures import PictureSaver
 from workbench.ui.panels.rail import RailPanel
 from workbench.ui.panels.samples import SamplesPanel
 from workbench.ui.panels.sensitivity import SensitivityPanel
+from workbench.ui.panels.sides import SidesPanel
 from workbench.ui.panels.tabs import TabsPanel
 from workbench.ui.panels.tour import TourPanel
 from workbench.ui.panels.versions import VersionsPanel
@@ -40,6 +42,7 @@ from workbench.ui.topics.output_curve import BEST_AT_OUTPUT, OutputCurves
 from workbench.ui.words import method_of_title
 from workbench.workflow.choice import Bound
 from workbench.workflow.comparison import Metric
+from workbench.workflow.data import as_batches
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe
 
@@ -78,8 +81,8 @@ class App(ipywidgets.Box):
     evaluation: data for the network's figures (default: `data`). labels: of the evaluation data, for accuracy: class
     indices (samples,), for boxes one array (n, 5) a sample, for other tasks what `Simulator` takes. metric: function of
     (outputs, labels) -> float, shown beside them. state: input name -> output name, for a recurrent network, whose data
-    are sequences of feeds, see `as_batches`. autosave: folder for choices, which the same cell reads again; None
-    writes nothing.
+    are sequences of feeds, see `as_batches`. recipe: what to begin with; None: default choices. autosave: folder for
+    choices, which the same cell reads again; None writes nothing.
     Raises WorkbenchError for a broken file and for data that do not fit the model.
 
     Weights are there at once; calibration, default choices and network figures follow in the background.
@@ -96,54 +99,82 @@ class App(ipywidgets.Box):
         labels: Any = None,
         metric: Metric | None = None,
         state: Mapping[str, str] | None = None,
+        recipe: Recipe | None = None,
         autosave: str | Path | None = "workbench-autosave",
     ) -> None:
         cell = running_cell()
         _end_earlier(cell)
         opened = model if isinstance(model, Model) else load(model)
-        self.study = Study(
-            opened, data, evaluation=evaluation, labels=labels, metric=metric, state=state, autosave=autosave
-        )
-        self.study.start(curves=True)
-        self.study.ask(OutputCurves.name)
-        self._cell, self._showing = cell, Showing(self.study)
+        self._kept: dict[str, Any] = {"metric": metric, "state": state, "autosave": autosave}
+        study = Study(opened, data, evaluation=evaluation, labels=labels, recipe=recipe, **self._kept)
+        super().__init__(_dom_classes=("workbench-app", "wb-shell"))
+        self._furnish(study)
+        self._cell = cell
+        if cell is not None:
+            _of_cells[cell.cell] = self
+
+    def _furnish(self, study: Study) -> None:
+        """Begin the study's work, and fill the app with panels around it."""
+        self.study = study
+        study.start(curves=True)
+        study.ask(OutputCurves.name)
+        self._showing = Showing(study)
         self.plot = self._showing.plot
-        tensor = ipywidgets.Box([TabsPanel(self.study), self.plot, ChannelsPanel(self.study)])
-        choice = ipywidgets.Box([ChoicePanel(self.study), NumbersPanel()])
-        about = {page: kind(self.study) for page, kind in PAGES.items()}
+        tabs = TabsPanel(study)
+        tabs.give_data = self.give_data
+        tensor = ipywidgets.Box([tabs, self.plot, ChannelsPanel(study), SidesPanel(study)])
+        choice = ipywidgets.Box([ChoicePanel(study), NumbersPanel()])
+        about = {page: kind(study) for page, kind in PAGES.items()}
         for page, panel in about.items():
             panel.add_class(f"wb-page-{page.name}")
-        self.pages = PagesPanel(self.study, tuple(about))
+        self.pages = PagesPanel(study, tuple(about))
         for panel in about.values():
             panel.turn_to = self.pages.turn_to
         self._drawing = {page.name: panel for page, panel in about.items() if page.picture}
         pages = ipywidgets.Box([self.pages, *about.values()], _dom_classes=("wb-pages",))
-        network = ipywidgets.Box([NetworkPanel(self.study), pages])
+        network = ipywidgets.Box([NetworkPanel(study), pages])
         rooms = {
-            "header": HeaderPanel(self.study),
-            "layers": LayersPanel(self.study),
+            "header": HeaderPanel(study),
+            "layers": LayersPanel(study),
             "tensor": tensor,
-            "rail": RailPanel(self.study),
+            "rail": RailPanel(study),
             "choice": choice,
             "network": network,
-            "inputs": InputsPanel(self.study),
-            "formats": FormatsPanel(self.study),
-            "export": ExportPanel(self.study),
-            "versions": VersionsPanel(self.study),
-            "work": WorkPanel(self.study),
-            "tour": TourPanel(self.study),
+            "inputs": InputsPanel(study),
+            "formats": FormatsPanel(study),
+            "export": ExportPanel(study),
+            "versions": VersionsPanel(study),
+            "work": WorkPanel(study),
+            "tour": TourPanel(study),
             "pictures": PictureSaver(lambda of: (self._file_name(of), self.picture(of))),
         }
         for name, widget in rooms.items():
             widget.add_class(f"wb-room-{name}")
-        super().__init__(tuple(rooms.values()), _dom_classes=("workbench-app", "wb-shell"))
         inside = (*tensor.children, *choice.children, *network.children, *pages.children)
         self._parts = (*inside, *rooms.values())
+        self.children = tuple(rooms.values())
         self.plot.on_commit(self._commit)
         self.plot.on_adopt(self._adopt)
-        self.study.observe(self._moved, "moment")
-        if cell is not None:
-            _of_cells[cell.cell] = self
+        study.observe(self._moved, "moment")
+
+    def give_data(self, data: Any, *, evaluation: Any = None, labels: Any = None) -> None:
+        """Give an app its data, or other ones, as if it had been opened with them; `app.study` is another one then.
+
+        data, evaluation, labels: as of `App`. What was chosen, its history and the selected tensor stay; what nobody
+        chose gets default choices once calibration is done. Raises WorkbenchError, and nothing changes, for data that
+        do not fit the model.
+        """
+        former, model = self.study, self.study.model
+        for given in (data, evaluation):
+            if given is not None:
+                as_batches(model, given, state=self._kept["state"])
+        parts = self._parts
+        former.close()
+        study = Study(model, data, evaluation=evaluation, labels=labels, **self._kept)
+        resume_from(study, former.state)
+        self._furnish(study)
+        for part in parts:
+            part.close()
 
     @property
     def recipe(self) -> Recipe:

@@ -19,6 +19,7 @@ from workbench.ui.history import History, step_between, stepped
 from workbench.ui.limits import ANY, DEFAULT_TARGET
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.files import read_json, write_text
+from workbench.workflow.profiles.catalogue import PROFILES
 from workbench.workflow.recipe import Recipe
 
 VERSION = 1
@@ -76,8 +77,8 @@ class Saved:
         snapshots = {name: stepped(recipe, step) for name, step in steps.items()}
         whole = bool(document.get("whole", True))
         target = document.get("target", DEFAULT_TARGET)
-        if target not in (ANY, *TARGETS):
-            raise WorkbenchError(f"field 'target' must be empty or one of {', '.join(TARGETS)}")
+        if target not in (ANY, *TARGETS, *PROFILES):
+            raise WorkbenchError(f"field 'target' must be empty or one of {', '.join((*TARGETS, *PROFILES))}")
         return cls(
             recipe, history, **names, decided=frozenset(decided), whole=whole, snapshots=snapshots, target=target
         )

@@ -14,6 +14,7 @@ from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.ahead import Ahead, warming, whole_job
 from workbench.ui.alternatives import Looking, Reach, details_job, formats_job, is_whole
 from workbench.ui.autosave import Autosave, Saved
+from workbench.ui.beginning import begin_with
 from workbench.ui.books import ChoiceBook, ErrorBook, Source, source_of
 from workbench.ui.core import Core
 from workbench.ui.defaults import default_choices, with_defaults
@@ -59,6 +60,7 @@ class Background(Core):
         labels: Any = None,
         metric: Metric | None = None,
         state: Mapping[str, str] | None = None,
+        recipe: Recipe | None = None,
         autosave: str | Path | None = None,
     ) -> None:
         super().__init__(model, Recipe(model.name, model.sha256))
@@ -81,6 +83,7 @@ class Background(Core):
         self._weights = set(weight_names(model))
         self.autosave = Autosave(autosave, model)
         self._open()
+        self.began_with_recipe = recipe is not None and begin_with(self, recipe)
         self._deaf = [catalogue.observe(_counting(self)) for catalogue in (FORMATS, CLIPPING)]
 
     def _open(self) -> None:
@@ -182,8 +185,8 @@ class Background(Core):
         if topic == "network":
             same = value.recipe.choices is state.recipe.choices
             return _measured_as(state, value) if same else state
-        field = {"input": "input_report", "export": "exported"}[topic]
-        return dataclasses.replace(state, **{field: value})
+        assert topic == "input"
+        return dataclasses.replace(state, input_report=value)
 
     def consistent(self, old: State, new: State) -> State:
         """`new` without errors of choices that are gone, and with the selected tensor's own."""
@@ -221,18 +224,11 @@ class Background(Core):
         moved = any(
             getattr(new, part) is not getattr(old, part) for part in ("recipe", "selected", "snapshots", "target")
         )
-        worth_keeping = (new.decided, new.snapshots, old.snapshots, new.recipe.notes, old.recipe.notes)
+        words = (new.recipe.notes, old.recipe.notes, new.recipe.names, old.recipe.names)
+        worth_keeping = (new.decided, new.snapshots, old.snapshots, *words)
         if moved and (any(worth_keeping) or new.target != old.target):
-            fields = (
-                new.recipe,
-                new.history,
-                new.selected,
-                new.layer,
-                new.decided,
-                new.whole,
-                new.snapshots,
-                new.target,
-            )
+            first = (new.recipe, new.history, new.selected, new.layer)
+            fields = (*first, new.decided, new.whole, new.snapshots, new.target)
             self.autosave.later(Saved(*fields))
         return new
 

@@ -14,10 +14,13 @@ from workbench.numerics.formats.presets import PRESETS, Preset
 from workbench.numerics.formats.rounding import OVERFLOWS, ROUNDINGS, Overflow, Rounding
 from workbench.ui.background import Background
 from workbench.ui.books import default_method, source_of
-from workbench.ui.channel_ranges import with_channel
-from workbench.ui.code import action
+from workbench.ui.channel_ranges import is_mirrored, with_channel
+from workbench.ui.code import action, said_by_entries
 from workbench.ui.scopes import Scope, tensors_in_scope
 from workbench.workflow.choice import Bound, Dynamic, TensorChoice
+from workbench.workflow.export.catalogue import TARGETS
+from workbench.workflow.profiles.catalogue import PROFILES
+from workbench.workflow.profiles.fitting import tied_with
 from workbench.workflow.recipe import Recipe
 
 Change = Callable[[str, TensorChoice | None], TensorChoice | None]
@@ -126,7 +129,8 @@ class Choosing(Background):
     def set_range(self, name: str, low: Bound, high: Bound) -> None:
         """Saturate a tensor below `low` and above `high`: floats, or float32 (groups,) where channels have their own.
 
-        Floats make a grouped tensor one group. Raises WorkbenchError for a float tensor and a range that is none.
+        Floats make a grouped tensor one group. What the target holds together with it gets the same range, see
+        `tied_with`. Raises WorkbenchError for a float tensor and a range that is none.
         """
 
         def changed(recipe: Recipe) -> Recipe:
@@ -134,7 +138,8 @@ class Choosing(Background):
             if not present.variation.has_scale:
                 raise WorkbenchError(f"tensor {name!r} as {present.format} has the format's own range; no threshold")
             mirrored = np.array_equal(-np.asarray(low), np.asarray(high)) or not present.variation.signed
-            return recipe.with_tensor(name, low=low, high=high, symmetric=bool(present.symmetric and mirrored))
+            new = recipe.with_tensor(name, low=low, high=high, symmetric=is_mirrored(present) and mirrored)
+            return self._with_tied(new, name)
 
         self._change(changed)
 
@@ -170,12 +175,14 @@ class Choosing(Background):
         def changed(recipe: Recipe) -> Recipe:
             present = self._chosen(recipe, name)
             if present.method != "hand":
-                return recipe.with_choice(self.choices.again(self.state.calibration, present, symmetric=symmetric))
+                again = self.choices.again(self.state.calibration, present, symmetric=symmetric)
+                return self._with_tied(recipe.with_choice(again), name)
             low, high = present.low, present.high
             if symmetric:
                 high = np.maximum(np.abs(low), np.abs(high))
                 low = -high
-            return recipe.with_choice(dataclasses.replace(present, symmetric=symmetric, low=low, high=high))
+            mirrored = dataclasses.replace(present, symmetric=symmetric, low=low, high=high)
+            return self._with_tied(recipe.with_choice(mirrored), name)
 
         self._change(changed)
 
@@ -263,9 +270,30 @@ class Choosing(Background):
             present = self._chosen(recipe, name)
             if not present.variation.has_scale:
                 raise WorkbenchError(f"tensor {name!r} as {present.format} has the format's own range and no groups")
-            return recipe.with_choice(self.choices.again(self.state.calibration, present, **changes))
+            return self._with_tied(
+                recipe.with_choice(self.choices.again(self.state.calibration, present, **changes)), name
+            )
 
         self._change(changed)
+
+    def tied_with(self, name: str) -> tuple[str, ...]:
+        """Tensors that share one scale with this one on the target's device, in graph order; () without such a tie."""
+        return self._tied(self.state.recipe, name)
+
+    def _tied(self, recipe: Recipe, name: str) -> tuple[str, ...]:
+        target = self.state.target
+        profile = TARGETS[target].profile if target in TARGETS else target
+        return tied_with(self.model, recipe, profile, name) if profile in PROFILES and name in recipe else ()
+
+    def _with_tied(self, recipe: Recipe, name: str) -> Recipe:
+        """The recipe with the range of one tensor on all that share its scale; their formats stay."""
+        present = recipe[name]
+        others = [recipe[each] for each in self._tied(recipe, name) if recipe[each].levels is None]
+        if not others:
+            return recipe
+        said_by_entries()  # the verb alone would do something else under another target
+        fields: dict[str, Any] = {"low": present.low, "high": present.high, "symmetric": present.symmetric}
+        return recipe.with_choices(*(dataclasses.replace(c, method="hand", estimated=False, **fields) for c in others))
 
     def _change(self, changed: Callable[[Recipe], Recipe]) -> None:
         """Apply changed(present recipe); made anew where somebody else was faster."""

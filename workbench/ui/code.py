@@ -42,6 +42,11 @@ def said_as(line: str) -> Iterator[None]:
         _line.reset(token)
 
 
+def said_by_entries() -> None:
+    """Remember what the verb at work changes as the entries that differ, not as its call."""
+    _line.set("")
+
+
 def action(verb: Callable[P, R]) -> Callable[P, R]:
     """Mark a method of a study as something a person does: its changes are remembered as the call itself."""
     signature = inspect.signature(verb)
@@ -87,14 +92,18 @@ def script(
     more: Sequence[str] = (),
     *,
     state: Mapping[str, str] | None = None,
+    with_recipe: bool = False,
 ) -> str:
     """A program that makes the changes from each recipe to the next. lines: one a change, "" where none is known.
 
-    state: as given to wb.App.
+    state: as given to wb.App. with_recipe: the work began with a recipe that was given there.
     """
     pairs = zip(lines, itertools.pairwise(recipes), strict=True)
     steps = [line or change_line(before, after) for line, (before, after) in pairs]
-    opening = OPENING.format(options="" if state is None else f"state={dict(state)!r}, ")
+    options = ("" if state is None else f"state={dict(state)!r}, ") + ("recipe=recipe, " if with_recipe else "")
+    opening = OPENING.format(options=options)
+    if with_recipe:
+        opening = opening.replace("# model, data:", "# model, data, recipe:")
     return "\n".join((opening, *steps, *more, ""))
 
 

@@ -96,7 +96,7 @@ class Core(traitlets.HasTraits):
             if expected is not None and old.recipe is not expected:
                 return False
             changed = changed_tensors(old.recipe, recipe)
-            if not changed and old.recipe.notes == recipe.notes:
+            if not changed and old.recipe.same_words(recipe):
                 return True
             history, decided = old.history.after_change(old.recipe, present_line()), old.decided.union(changed)
             before = old.before_change() if changed else old.before

@@ -97,9 +97,10 @@ def _same(one: TensorChoice | None, other: TensorChoice | None) -> bool:
 
 
 def step_between(before: Recipe, after: Recipe) -> dict[str, Any]:
-    """Tensor name -> its entry in `after`, None where it has none; only where choice or note differ."""
-    noted = (n for n in {**before.notes, **after.notes} if before.notes.get(n) != after.notes.get(n))
-    return {name: after.entry(name) for name in dict.fromkeys((*changed_tensors(before, after), *noted))}
+    """Tensor name -> its entry in `after`, None where it has none; only where choice, note or name differ."""
+    said = [(before.notes, after.notes), (before.names, after.names)]
+    worded = (n for old, new in said for n in {**old, **new} if old.get(n) != new.get(n))
+    return {name: after.entry(name) for name in dict.fromkeys((*changed_tensors(before, after), *worded))}
 
 
 def stepped(recipe: Recipe, step: Any) -> Recipe:

@@ -61,7 +61,8 @@ class Keeping(Choosing):
         state = self.state
         seen = [f"study.set_target({state.target!r})"] if state.target != DEFAULT_TARGET else []
         seen += [f"study.select({state.selected!r})"] if state.selected else []
-        return script((*history.past, state.recipe), history.done, seen, state=self.fed_back)
+        recipes, began = (*history.past, state.recipe), self.began_with_recipe
+        return script(recipes, history.done, seen, state=self.fed_back, with_recipe=began)
 
     def _snapshot(self, name: str) -> Recipe:
         snapshots = self.state.snapshots

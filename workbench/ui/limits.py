@@ -1,4 +1,4 @@
-"""`Limits`: what a target can express of a model's tensors, as chosen and of what could be chosen instead."""
+"""`Limits`: what a target or a device can express of tensors, as chosen and of what could be chosen instead."""
 
 import dataclasses
 from typing import Any
@@ -11,6 +11,9 @@ from workbench.numerics.formats.catalogue import FORMATS
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import weight_names
 from workbench.workflow.export.catalogue import TARGETS
+from workbench.workflow.export.target import Target
+from workbench.workflow.profiles.catalogue import PROFILES
+from workbench.workflow.profiles.profile import Profile
 from workbench.workflow.recipe import Recipe
 
 DEFAULT_TARGET = "onnx_qdq"
@@ -22,8 +25,21 @@ GROUPINGS: dict[str, dict[str, Any]] = {  # a stand-in with one group is enough 
 }
 
 
+def target_or_profile(name: str) -> Target | Profile:
+    """The export target of a name, else the profile; both say title, runs_on, refusal, misfits and refusals.
+
+    Raises WorkbenchError for a name of neither.
+    """
+    if name in TARGETS:
+        return TARGETS[name]
+    if name in PROFILES:
+        return PROFILES[name]
+    known = ", ".join(dict.fromkeys([*TARGETS, *PROFILES]))
+    raise WorkbenchError(f"unknown export target {name!r}; expected one of {known}")
+
+
 class Limits:
-    """Answers that are worked out once. target, everywhere: a name of TARGETS, or ANY.
+    """Answers that are worked out once. target, everywhere: a name of TARGETS or PROFILES, or ANY.
 
     Reasons are words without a full stop, "" where there is nothing against it. May be asked from any thread.
     """
@@ -39,7 +55,7 @@ class Limits:
             return {}
         known_target, known, found = self._found
         if known is not recipe or known_target != target:
-            found = TARGETS[target].misfits(self._model, recipe)
+            found = target_or_profile(target).misfits(self._model, recipe)
             self._found = (target, recipe, found)
         return found
 
@@ -65,8 +81,9 @@ class Limits:
                 wanted = choice if choice is None else dataclasses.replace(choice, **changes)
             except WorkbenchError:  # the format cannot have it: not for the target to say
                 wanted = choice
-            reason = TARGETS[target].refusal(wanted, is_weight=is_weight)
-            self._options[key] = known = (member, f"{TARGETS[target].runs_on}: {reason}" if reason else "")
+            judge = target_or_profile(target)
+            reason = judge.refusal(wanted, is_weight=is_weight)
+            self._options[key] = known = (member, f"{judge.runs_on}: {reason}" if reason else "")
         return known[1]
 
 
@@ -75,4 +92,5 @@ def _as_it_comes(format: str) -> TensorChoice | None:
     if format == "fp32":
         return None
     levels = (-1.0, 1.0) if FORMATS[format].needs_values else None
-    return TensorChoice("", format, "hand", -1.0, 1.0, symmetric=True, levels=levels)
+    axis = 0 if FORMATS[format].block_size is not None else None  # blocks run along an axis
+    return TensorChoice("", format, "hand", -1.0, 1.0, symmetric=True, axis=axis, levels=levels)

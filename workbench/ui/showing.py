@@ -48,15 +48,16 @@ class Showing:
     def draw(self, state: State) -> None:
         """Show a moment; nothing is sent where it looks as the one before."""
         subject, output = self._next(state), self._output(state)
-        self.plot.each = self._each(state)
-        if subject is not None and not _same(subject, self._subject):
-            self._subject = subject
-            self._keep(state, self.plot.show(subject, self._prepared(state), output))
-        else:
-            self.plot.output = output
-            self.plot.count_each()
-        self.plot.extremes = self._extremes(state)
-        self.plot.before = self._before(state)
+        with self.plot.hold_sync():  # one message, one painting
+            self.plot.each = self._each(state)
+            if subject is not None and not _same(subject, self._subject):
+                self._subject = subject
+                self._keep(state, self.plot.show(subject, self._prepared(state), output))
+            else:
+                self.plot.output = output
+                self.plot.count_each()
+            self.plot.extremes = self._extremes(state)
+            self.plot.before = self._before(state)
 
     def _output(self, state: State) -> dict[str, Any]:
         """What is known of the network's output at other ranges; nothing where there is no network to be measured."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from workbench.workflow.calibration import Calibration
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.comparison import Comparison
 from workbench.workflow.export.exporting import ExportReport
+from workbench.workflow.export.names import NameMatch
 from workbench.workflow.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -93,18 +95,37 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """The last export. running: not finished yet. refused: why nothing was written, "" where it was.
+    """The last export. running: what is being done, "" where it is finished.
 
-    n_samples: how many the file was checked on.
+    refused: why nothing was written, "" where it was. n_samples: how many the file was checked on. recipe: what was
+    written; None where nothing was.
     """
 
     path: str
     target: str
-    running: bool = False
+    running: str = ""
     refused: str = ""
     report: ExportReport | None = None
     recipe_path: str = ""
     n_samples: int = 0
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Received:
+    """The last file of another tool that was read. kind: "ranges" or "names". running: not finished yet.
+
+    refused: why nothing was taken over, "" where it was. words: what was, and what was not. match: of names.
+    before: the recipe that it changed; None where it changed none.
+    """
+
+    kind: str
+    path: str
+    running: bool = False
+    refused: str = ""
+    words: tuple[str, ...] = ()
+    match: NameMatch | None = None
+    before: Recipe | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +152,9 @@ class State:
     where there is nothing to say. formats: the selected tensor in all formats, once asked. answers: topic -> what it
     found last, about this moment or an earlier one.
     task: what the person said that the outputs are, a name of `TASKS`; "" where it is guessed.
-    target: what the network is to be exported to, a name of `TARGETS`; "": any format will do.
+    target: what the network is to be exported to, a name of `TARGETS` or `PROFILES`; "": any will do.
+    written: absolute paths of all files that exports have written. received: "ranges", "names" -> the last file of that
+    kind that was read.
     catalogues: how often a format or method was registered or taken out since the study began.
     work: all background work that has a name: what runs, the innermost first, what waits, what was stopped.
     """
@@ -161,6 +184,8 @@ class State:
     before: Measured | None = None
     input_report: "InputReport | None" = None
     exported: Exported | None = None
+    written: frozenset[Path] = frozenset()
+    received: Mapping[str, Received] = field(default_factory=lambda: NOTHING)
     notices: tuple[Notice, ...] = ()
     work: "tuple[Work, ...]" = ()
     trouble: Mapping[str, str] = field(default_factory=lambda: NOTHING)

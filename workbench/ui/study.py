@@ -2,35 +2,32 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.errors.error import QuantizationError
 from workbench.ui.background import QUESTIONS
 from workbench.ui.books import source_of
+from workbench.ui.exchanging import URGENT, Exchanging
 from workbench.ui.keeping import Keeping
+from workbench.ui.limits import target_or_profile
 from workbench.ui.repairing import Repairing
 from workbench.ui.scopes import PICKED, Scope, layers_named
-from workbench.ui.state import Exported, State
+from workbench.ui.state import State
 from workbench.ui.subjects import is_heavy
 from workbench.ui.topics.output_curve import OutputCurves
 from workbench.ui.worker import Request
-from workbench.workflow.export.catalogue import TARGETS
-from workbench.workflow.export.exporting import ExportReport, export
 from workbench.workflow.tasks.catalogue import TASKS
 
-VERIFIED = 128  # samples that the self-check of an export runs on
-URGENT = 0
 
-
-class Study(Keeping, Repairing):
+class Study(Keeping, Repairing, Exchanging):
     """A model, what is known of it, and what was chosen for it.
 
     model: Model. data: for calibration, anything `as_batches` takes; None without. evaluation: data for the network's
     figures (default: `data`). labels: of the evaluation data, what its task takes, as class indices (samples,). metric:
     function of (outputs, labels) -> float, worked out for every output. state: input name -> output name, for a
-    recurrent network, whose data are sequences of feeds, see `as_batches`. autosave: folder, or None.
+    recurrent network, whose data are sequences of feeds, see `as_batches`. recipe: what to begin with; None: default
+    choices. autosave: folder, or None.
     Raises WorkbenchError for data that do not fit the model.
 
     `study.start()` begins the background work (default choices, calibration, network figures); `study.wait()` blocks
@@ -63,37 +60,13 @@ class Study(Keeping, Repairing):
         """What a panel's word reaches: "picked" the layers that are picked now, any other what it says."""
         return self.state.picked if word == PICKED else word  # type: ignore[return-value]  # refused where it is used
 
-    def export(self, path: str | Path, target: str = "onnx_qdq") -> ExportReport:
-        """Write the present recipe for a target and prove the file; see `workbench.export`."""
-        data = None if self.evaluation is None else self.evaluation.first(VERIFIED)
-        return export(self.model, self.state.recipe, path, target=target, data=data)
-
-    def save_recipe(self, path: str | Path) -> Path:
-        """Write the present recipe as JSON; `workbench.Recipe.load` reads it."""
-        return self.state.recipe.save(path)
-
-    def refusals(self, target: str) -> tuple[str, ...]:
-        """What a target cannot express of the present recipe, in sentences."""
-        return TARGETS[target].refusals(self.model, self.state.recipe)
-
-    def export_in_background(self, path: str, target: str, *, with_recipe: bool = True) -> None:
-        """As `export`, and the recipe beside it; `state.exported` tells how it went."""
-
-        def compute(_turn: Any) -> Exported:
-            try:
-                report = self.export(path, target)
-                recipe = str(self.save_recipe(f"{path}.recipe.json")) if with_recipe else ""
-                n_samples = 0 if self.evaluation is None else self.evaluation.first(VERIFIED).n_samples
-                return Exported(path, target, report=report, recipe_path=recipe, n_samples=n_samples)
-            except WorkbenchError as refusal:
-                return Exported(path, target, refused=str(refusal))
-
-        self.update(lambda s: dataclasses.replace(s, exported=Exported(path, target, running=True)))
-        self.worker.submit(Request("export", compute, "exporting and checking the file", URGENT))
-
-    def in_background(self, what: str, verb: Callable[[], None]) -> None:
+    def in_background(self, what: str, verb: Callable[[], Any]) -> None:
         """Run a verb that may take long without keeping the caller; its errors become `status`."""
-        self.worker.submit(Request("verb", lambda _turn: verb(), what, URGENT))
+
+        def compute(_turn: Any) -> None:
+            verb()  # what it returns is for scripts; all that it found is in the state
+
+        self.worker.submit(Request("verb", compute, what, URGENT))
 
     @property
     def output_curves(self) -> OutputCurves:
@@ -111,13 +84,13 @@ class Study(Keeping, Repairing):
         self._change(lambda recipe: recipe.with_choice(self.output_curves.best_choice(self.state, name)))
 
     def set_target(self, name: str) -> None:
-        """Say what the network is to be exported to: a name of `TARGETS`; "": any format will do.
+        """Say what it is to be exported to, or to run on: a name of `TARGETS` or `PROFILES`; "": any format will do.
 
         What the target cannot express is greyed in the app and marked where it is chosen already; nothing is changed.
         Raises WorkbenchError for another name.
         """
         if name:
-            TARGETS[name]  # an unknown name is refused
+            target_or_profile(name)  # an unknown name is refused
         self.update(lambda s: s if s.target == name else dataclasses.replace(s, target=name))
 
     def set_task(self, name: str = "") -> None:

@@ -4,6 +4,7 @@ from workbench.models.model import Model
 from workbench.numerics.statistics.histogram import Histogram
 from workbench.ui.alternatives import ALWAYS_MARKED
 from workbench.ui.books import distribution_in, source_of
+from workbench.ui.channel_ranges import is_mirrored
 from workbench.ui.state import State
 from workbench.ui.threshold.extremes import Ends
 from workbench.ui.threshold.subject import Subject
@@ -34,7 +35,7 @@ def subject_of(model: Model, state: State) -> Subject | None:
         distribution=None if grouped and scaled else distribution_in(source),
         array=tensor.array() if grouped else None,
         quantizer=None if choice is None else choice.quantizer,
-        symmetric=choice is None or choice.symmetric is not False or not choice.variation.affine,
+        symmetric=choice is None or is_mirrored(choice),
         error=state.errors.get(name),
         marks={method_title(method): span for method, span in marks.items() if method in shown},
         reference=None if details is None else details.reference,

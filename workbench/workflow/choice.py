@@ -211,7 +211,11 @@ def _bound(tensor: str, field: str, value: Any) -> Bound:
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
         raise WorkbenchError(f"tensor {tensor!r}: field {field!r} must be a number or a list of numbers")
-    return np.array(value, np.float32) if isinstance(value, list) else float(value)
+    try:
+        with np.errstate(over="ignore"):  # an infinite bound is refused, by name, where the range is looked at
+            return np.array(value, np.float32) if isinstance(value, list) else float(value)
+    except OverflowError:
+        raise WorkbenchError(f"tensor {tensor!r}: field {field!r} has a number beyond those of float32") from None
 
 
 def own_range_of(format: Format, levels: Any = None, axis: int | None = None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from workbench.numerics.grouping import Grouping
 from workbench.numerics.statistics.distribution import Distribution
 from workbench.workflow.choice import Dynamic, TensorChoice, own_range_of
 from workbench.workflow.estimate import estimated_range
+from workbench.workflow.every_operator import biases, check_unscaled, computed_values
 from workbench.workflow.range_modes import RangeMode, with_range_mode
 from workbench.workflow.recipe import Recipe
 
@@ -39,6 +40,7 @@ def choose(
     per_channel: bool = True,
     symmetric: bool = False,
     residual_adds: bool = False,
+    every_operator: bool = False,
     rounding: Rounding = "nearest_even",
     weight_sparsity: float = 0.0,
     stored: Recipe | None = None,
@@ -50,6 +52,8 @@ def choose(
     `per_channel=False`), every activation that such an operator reads, graph inputs too (per tensor; affine unless
     `symmetric=True`), and with `residual_adds=True` both inputs of an Add of two activations. Biases follow as int32.
     Graph outputs are not quantized. None leaves a side float.
+    every_operator: `activations`, a format without a scale (fp16, bf16, TF32), stands at every float32 value that an
+    operator reads, and in every bias: what a device computes that rounds after every operator.
     clipping: method for the activations' ranges. weight_clipping: the same for weights; None means min_max for formats
     of 8 bits or more and `clipping` below: with 8 bits per channel, clipping a weight costs the output more than the
     finer steps gain (0.2 dB in the mean of four networks, on their calibration data).
@@ -62,6 +66,8 @@ def choose(
     Raises WorkbenchError for an unknown format or method and for a calibration that lacks a tensor.
     """
     _ = CLIPPING[clipping]
+    if every_operator:
+        check_unscaled(activations)
     if stored is None and range_mode != "initialise":
         raise WorkbenchError(f"range mode {range_mode!r} needs the recipe whose ranges are meant; give stored=")
     if stored is not None and calibration is None and range_mode == "apply_only":
@@ -76,6 +82,8 @@ def choose(
     if activations is not None and activations != "fp32":
         _ = FORMATS[activations]
         names = [*model.observed, *(model.residual_inputs if residual_adds else ())]
+        if every_operator:
+            names = [*computed_values(model), *biases(model)]
         for name in dict.fromkeys(names):
             try:
                 options = {"symmetric": symmetric, "rounding": rounding}

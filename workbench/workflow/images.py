@@ -12,7 +12,7 @@ from workbench.messages import Notice, WorkbenchError
 from workbench.workflow.data_files import IMAGES as ENDINGS
 from workbench.workflow.label_table import listed_in, names_in
 
-ORDERS = ("RGB", "BGR")
+ORDERS = {"RGB": (0, 1, 2), "BGR": (2, 1, 0), "L": (0,)}  # where each channel of the network is in a picture as read
 LAYOUTS = ("NCHW", "NHWC")
 EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa")
 
@@ -21,9 +21,9 @@ EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr",
 class Images:
     """Pictures as a network reads them; every function that takes data takes it.
 
-    inputs: float32 (n, 3, height, width) or (n, height, width, 3). labels: int64 (n,), class indices, or None.
-    files: names in the folder, in the order of the inputs. class_names: index -> name, where the labels file has a
-    column class_name.
+    inputs: float32 (n, 3, height, width) or (n, height, width, 3), one channel where they are grey. labels: int64 (n,),
+    class indices, or None. files: names in the folder, in the order of the inputs. class_names: index -> name, where
+    the labels file has a column class_name.
     """
 
     inputs: np.ndarray
@@ -40,8 +40,8 @@ def images(
     folder: str | Path,
     *,
     size: int | tuple[int, int],
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    mean: float | tuple[float, ...] = 0.0,
+    std: float | tuple[float, ...] = 1.0,
     order: str = "RGB",
     layout: str = "NCHW",
     scale: float = 1 / 255,
@@ -55,7 +55,8 @@ def images(
     size: side, or (height, width), that is cut from the middle. resize: first bring the short side to this length
     (bilinear; evaluation on ImageNet is resize=256, size=224); None takes pictures as they are stored and enlarges only
     those that are too small. scale: what the pixels 0..255 are multiplied with; 1/255 is the convention of torchvision,
-    1.0 is for networks that read 0..255, such as Caffe's. mean, std: after that, by channel in the order `order`.
+    1.0 is for networks that read 0..255, such as Caffe's. mean, std: after that, one number, or one a channel in the
+    order `order`: "RGB", "BGR", or "L" for one channel of grey (ITU-R BT.601 luma, as Pillow computes it).
     labels: a CSV file with a header (columns file and class_index), or a mapping file name -> class index.
     split: only the pictures whose row says this in the column `split`. limit: only the first so many.
     Raises WorkbenchError naming the file, row or option that is wrong.
@@ -64,10 +65,11 @@ def images(
         images("val", size=224, mean=(104, 117, 123), scale=1.0, order="BGR", labels="val.csv", split="eval")
     """
     height, width = _checked_size(size, resize)
-    table = _value_table(scale, mean, std)
     if order not in ORDERS or layout not in LAYOUTS:
         found = f"order={order!r}, layout={layout!r}"
         raise WorkbenchError(f"{found}; expected order {' or '.join(ORDERS)} and layout {' or '.join(LAYOUTS)}")
+    n_channels = len(ORDERS[order])
+    table = _value_table(scale, mean, std, n_channels)
     if limit is not None and limit < 1:
         raise WorkbenchError(f"limit={limit}; expected at least 1, or None for all images")
     place = Path(folder)
@@ -77,21 +79,22 @@ def images(
     names, notices = _names(place, listed, chosen=split is not None)
     names = names[:limit]
     inputs = np.empty(
-        (len(names), 3, height, width) if layout == "NCHW" else (len(names), height, width, 3), np.float32
+        (len(names), n_channels, height, width) if layout == "NCHW" else (len(names), height, width, n_channels),
+        np.float32,
     )
     channels = inputs if layout == "NCHW" else inputs.transpose(0, 3, 1, 2)
     n_enlarged = 0
     for name, target in zip(names, channels, strict=True):
-        pixels, enlarged = _cut_out(place / name, height, width, resize)
+        pixels, enlarged = _cut_out(place / name, height, width, resize, grey=order == "L")
         n_enlarged += enlarged
-        for i, colour in enumerate((0, 1, 2) if order == "RGB" else (2, 1, 0)):
+        for i, colour in enumerate(ORDERS[order]):
             target[i] = table[i][pixels[:, :, colour]]
     if n_enlarged:
         sentence = f"{n_enlarged} of {len(names)} images are smaller than {height} x {width} and were enlarged."
         notices.append(Notice("images", sentence))
-    if max(map(abs, mean)) > 1 and scale < 0.1:
+    if np.abs(mean).max() > 1 and scale < 0.1:
         sentence = (
-            f"mean={tuple(mean)} looks like pixels 0..255, but scale={scale:.4g} takes them to 0..{255 * scale:.3g}; "
+            f"mean={mean} looks like pixels 0..255, but scale={scale:.4g} takes them to 0..{255 * scale:.3g}; "
             "give scale=1.0 if the network reads 0..255."
         )
         notices.append(Notice("images", sentence))
@@ -108,16 +111,20 @@ def _checked_size(size: int | tuple[int, int], resize: int | None) -> tuple[int,
     return sides[0], sides[1]
 
 
-def _value_table(scale: float, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
-    """float32 (3, 256): the value of each pixel 0..255 in each channel, rounded once."""
-    if np.shape(mean) != (3,) or np.shape(std) != (3,):
-        raise WorkbenchError(f"mean={mean!r}, std={std!r}; expected three numbers each, one a channel")
-    if not (np.isfinite([*mean, *std, scale]).all() and all(std) and scale):
+def _value_table(
+    scale: float, mean: float | tuple[float, ...], std: float | tuple[float, ...], n_channels: int
+) -> np.ndarray:
+    """float32 (channels, 256): the value of each pixel 0..255 in each channel, rounded once."""
+    if any(np.shape(numbers) not in ((), (n_channels,)) for numbers in (mean, std)):
+        wanted = {1: "one number", 3: "three numbers"}[n_channels]
+        raise WorkbenchError(f"mean={mean!r}, std={std!r}; expected {wanted} each, one a channel")
+    if not (np.isfinite([*np.ravel(mean), *np.ravel(std), scale]).all() and np.all(std) and scale):
         raise WorkbenchError(
             f"mean={mean!r}, std={std!r}, scale={scale!r}; expected finite numbers, std and scale not 0"
         )
     pixels = np.arange(256, dtype=np.float64) * scale
-    return ((pixels - np.reshape(mean, (3, 1))) / np.reshape(std, (3, 1))).astype(np.float32)
+    means, stds = (np.broadcast_to(numbers, n_channels).reshape(-1, 1) for numbers in (mean, std))
+    return ((pixels - means) / stds).astype(np.float32)
 
 
 def _names(place: Path, listed: Mapping[str, int] | None, *, chosen: bool) -> tuple[list[str], list[Notice]]:
@@ -150,9 +157,11 @@ def _names(place: Path, listed: Mapping[str, int] | None, *, chosen: bool) -> tu
     return names, [Notice("images", sentence)]
 
 
-def _cut_out(path: Path, height: int, width: int, resize: int | None) -> tuple[np.ndarray, bool]:
-    """uint8 (height, width, 3) RGB from the middle of a picture, and whether it had to be enlarged for that."""
+def _cut_out(path: Path, height: int, width: int, resize: int | None, *, grey: bool) -> tuple[np.ndarray, bool]:
+    """uint8 (height, width, 3) RGB, or (height, width, 1), from the middle of a picture; whether it was enlarged."""
     picture = _read(path)
+    if grey:
+        picture = picture.convert("L")
     factor = 1.0 if resize is None else resize / min(picture.size)
     needed = max(width / picture.width, height / picture.height)
     enlarged = needed > max(factor, 1.0)
@@ -162,7 +171,8 @@ def _cut_out(path: Path, height: int, width: int, resize: int | None) -> tuple[n
         shape = (max(width, int(picture.width * factor + 1e-6)), max(height, int(picture.height * factor + 1e-6)))
         picture = picture.resize(shape, Image.Resampling.BILINEAR)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return np.asarray(picture.crop((left, top, left + width, top + height))), enlarged
+    pixels = np.asarray(picture.crop((left, top, left + width, top + height)))
+    return pixels.reshape(height, width, -1), enlarged
 
 
 def _read(path: Path) -> Image.Image:

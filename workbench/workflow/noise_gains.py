@@ -80,6 +80,8 @@ class NoiseModel:
                 array, quantize = self._model.tensors[name].array(), _always(settings.weights[name])
                 found[name] = found.get(name, 0.0) + gain * self._ratio(name, source, array, quantize)
         for name, quantizer in settings.activations.items():
+            if name not in self._values:  # fp16 between operators: small beside what layers read, and in every case
+                continue
             ratio = self._ratio(name, quantizer, self._values[name], settings.transforms[name])
             found[name] = self._gains.get(name, 0.0) * ratio
         return found

@@ -11,6 +11,8 @@ from workbench.numerics.dynamic import DynamicQuantizer
 from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
 from workbench.workflow.choice import TensorChoice
+from workbench.workflow.every_operator import biases as biases_of
+from workbench.workflow.every_operator import is_unscaled, unscaled_points
 from workbench.workflow.recipe import Recipe
 
 _INT32 = np.iinfo(np.int32)
@@ -47,8 +49,8 @@ Replacements = dict[str, tuple[Quantizer | IntegerBias, np.ndarray]]
 class Plan:
     """Quantizers by tensor name, and the biases that follow from them.
 
-    weights: tensor name -> Quantizer. activations: the same, or a DynamicQuantizer where the range is found anew in
-    each batch or sample. biases: tensor name -> IntegerBias.
+    weights: tensor name -> Quantizer, also of a bias in a format without a scale. activations: the same, or a
+    DynamicQuantizer where the range is found anew in each batch or sample. biases: tensor name -> IntegerBias.
     """
 
     weights: Mapping[str, Quantizer]
@@ -80,9 +82,10 @@ def same(one: object, other: object) -> bool:
     return one is other or one == other
 
 
-def plan(model: Model, recipe: Recipe, former: Plan | None = None) -> Plan:
+def plan(model: Model, recipe: Recipe, former: Plan | None = None, *, float_biases: bool = False) -> Plan:
     """Work out a recipe for a model. former: a plan of the same model, whose biases are taken where nothing changed.
 
+    float_biases: no bias becomes int32.
     Raises WorkbenchError for a tensor that the model does not have, that cannot be quantized, or whose shape does
     not fit its ranges, and for a weight with a dynamic range.
     """
@@ -91,8 +94,12 @@ def plan(model: Model, recipe: Recipe, former: Plan | None = None) -> Plan:
     remarks: list[Notice] = []
     layer_weights = {layer.weight for layer in model.layers if layer.weight is not None}
     points = set(model.observed) | set(model.residual_inputs)
+    held = layer_weights  # what has values of its own
+    if not layer_weights | points >= recipe.keys():
+        more = {name for name in unscaled_points(model) if name in recipe and is_unscaled(recipe[name].variation)}
+        points, held = points | more, held | more.intersection(biases_of(model))
     for name, choice in recipe.items():
-        if name in layer_weights:
+        if name in held:
             if choice.dynamic is not None:
                 raise WorkbenchError(
                     f"weight {name!r} never changes, so that a dynamic range means nothing for it; take dynamic out"
@@ -110,10 +117,13 @@ def plan(model: Model, recipe: Recipe, former: Plan | None = None) -> Plan:
         elif name in model.tensors:
             raise WorkbenchError(
                 f"tensor {name!r} of {model.name} is no quantization point; expected a layer's weight, "
-                "an activation that a layer reads, or an input of a residual Add"
+                "an activation that a layer reads, an input of a residual Add, or for formats without a scale (fp16) "
+                "a bias or any float32 value that an operator reads"
             )
         else:
             raise WorkbenchError(f"recipe for {recipe.model_name}: {model.name} has no tensor {name!r}")
+    if float_biases:
+        return Plan(weights, activations, {}, tuple(remarks))
     biases, notices = _integer_biases(model, weights, activations, former)
     return Plan(weights, activations, biases, (*remarks, *notices, *_dynamic_biases(model, weights, activations)))
 
@@ -170,7 +180,7 @@ def _integer_biases(
     biases: dict[str, IntegerBias] = {}
     notices: list[Notice] = []
     for layer in model.layers:
-        if layer.bias is None:
+        if layer.bias is None or layer.bias in weights:
             continue
         if former is not None and layer.bias in former.biases and _as_before(layer, weights, activations, former):
             biases[layer.bias] = former.biases[layer.bias]

@@ -67,7 +67,7 @@ def with_range_mode(new: Recipe | None, stored: Recipe, mode: RangeMode) -> Reci
     take = _widened if mode == "update" else _applied
     choices = {name: take(choice, stored[name]) if name in stored else choice for name, choice in new.items()}
     notices = (*new.notices, *_remarks(choices, new, stored, mode))
-    return Recipe(new.model_name, new.model_sha256, choices, notices, stored.notes)
+    return Recipe(new.model_name, new.model_sha256, choices, notices, stored.notes, stored.names)
 
 
 def _widened(new: TensorChoice, stored: TensorChoice) -> TensorChoice:

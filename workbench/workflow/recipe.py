@@ -17,6 +17,7 @@ from workbench.workflow.choice import UNSAID, Bound, Dynamic, TensorChoice, own_
 from workbench.workflow.files import read_json, write_text
 
 VERSION = 1
+_WORDS = {"note": "notes", "target_name": "names"}  # what an entry holds beside the choice -> field of the recipe
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Recipe(Mapping[str, TensorChoice]):
     model_name, model_sha256: the file the choices were made for.
     notices: remarks of the step that made it; they are neither compared nor saved.
     notes: tensor name -> a person's own words about it, whether it has an entry or stays float.
+    names: tensor name -> what a target's tool calls it, where that is another name; see `match_names`.
     """
 
     model_name: str
@@ -46,11 +48,14 @@ class Recipe(Mapping[str, TensorChoice]):
     choices: Mapping[str, TensorChoice] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.choices, MappingProxyType):  # of another recipe: the same object says the same choices
             object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
-        object.__setattr__(self, "notes", MappingProxyType({n: text for n, text in self.notes.items() if text}))
+        for words in ("notes", "names"):
+            said = {tensor: text for tensor, text in getattr(self, words).items() if text}
+            object.__setattr__(self, words, MappingProxyType(said))
 
     def __getitem__(self, tensor: str) -> TensorChoice:
         try:
@@ -67,10 +72,14 @@ class Recipe(Mapping[str, TensorChoice]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Recipe):
             return NotImplemented
-        same = self.model_sha256 == other.model_sha256 and self.notes == other.notes
+        same = self.model_sha256 == other.model_sha256 and self.same_words(other)
         return same and dict(self.choices) == dict(other.choices)
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+    def same_words(self, other: "Recipe") -> bool:
+        """Whether notes and names are the same."""
+        return self.notes == other.notes and self.names == other.names
 
     def __repr__(self) -> str:
         formats = sorted({choice.format for choice in self.choices.values()})
@@ -149,15 +158,20 @@ class Recipe(Mapping[str, TensorChoice]):
         """The recipe with a person's own words about a tensor, a float one too; "" takes them out."""
         return dataclasses.replace(self, notes={**self.notes, tensor: text})
 
+    def with_names(self, names: Mapping[str, str]) -> "Recipe":
+        """The recipe with what a target's tool calls these tensors; "" or the tensor's own name takes one out."""
+        said = {tensor: "" if name == tensor else name for tensor, name in names.items()}
+        return dataclasses.replace(self, names={**self.names, **said})
+
     def without(self, *tensors: str) -> "Recipe":
-        """The recipe with these tensors left float; notes on them stay."""
+        """The recipe with these tensors left float; notes on them and their names stay."""
         kept = {name: choice for name, choice in self.choices.items() if name not in tensors}
         return self if len(kept) == len(self) else dataclasses.replace(self, choices=kept)
 
     def diff(self, other: "Recipe") -> tuple[Difference, ...]:
         """What changes from this recipe to the other, tensor by tensor, field by field."""
         differences = []
-        for tensor in dict.fromkeys([*self, *other, *self.notes, *other.notes]):
+        for tensor in dict.fromkeys([*self, *other, *self.notes, *other.notes, *self.names, *other.names]):
             before = self.choices[tensor].to_json() if tensor in self else None
             after = other.choices[tensor].to_json() if tensor in other else None
             if (before is None) != (after is None):
@@ -167,9 +181,10 @@ class Recipe(Mapping[str, TensorChoice]):
                 before, after = {**UNSAID, **before}, {**UNSAID, **after}
                 changed = (k for k in before if before[k] != after[k])
                 differences.extend(Difference(tensor, k, before[k], after[k]) for k in changed)
-            notes = self.notes.get(tensor, ""), other.notes.get(tensor, "")
-            if notes[0] != notes[1]:
-                differences.append(Difference(tensor, "note", *notes))
+            for word, field_name in _WORDS.items():
+                said = [getattr(recipe, field_name).get(tensor, "") for recipe in (self, other)]
+                if said[0] != said[1]:
+                    differences.append(Difference(tensor, word, *said))
         return tuple(differences)
 
     def table(self) -> list[dict[str, Any]]:
@@ -177,35 +192,39 @@ class Recipe(Mapping[str, TensorChoice]):
         return [{"tensor": name, **(self.entry(name) or {})} for name in self.choices]
 
     def entry(self, tensor: str) -> dict[str, Any] | None:
-        """What JSON says of a tensor: its choice and its note, one of them alone, or None for neither."""
-        choice, note = self.choices.get(tensor), self.notes.get(tensor)
+        """What JSON says of a tensor: its choice, its note and its name at the target; None for none of them."""
+        choice = self.choices.get(tensor)
         said = {} if choice is None else choice.to_json()
-        return {**said, **({"note": note} if note else {})} or None
+        words = {word: getattr(self, field_name).get(tensor) for word, field_name in _WORDS.items()}
+        return {**said, **{word: text for word, text in words.items() if text}} or None
 
     def with_entries(self, entries: Mapping[str, Any]) -> "Recipe":
         """The recipe with what JSON says of these tensors in place of what it says now, see `entry`.
 
         Raises WorkbenchError naming the tensor and the field that is wrong.
         """
-        choices, notes = dict(self.choices), dict(self.notes)
+        choices = dict(self.choices)
+        words: dict[str, Any] = {field_name: dict(getattr(self, field_name)) for field_name in _WORDS.values()}
         for tensor, entry in entries.items():
-            note = entry.get("note", "") if isinstance(entry, Mapping) else ""
-            if not isinstance(note, str):
-                raise WorkbenchError(f"tensor {tensor!r}: field 'note' is {note!r:.80}; expected a text")
-            notes[tensor] = note
-            rest = {k: v for k, v in entry.items() if k != "note"} if isinstance(entry, Mapping) else entry
-            if rest or (rest is not None and not note):
+            given = entry if isinstance(entry, Mapping) else {}
+            for word, field_name in _WORDS.items():
+                text = given.get(word, "")
+                if not isinstance(text, str):
+                    raise WorkbenchError(f"tensor {tensor!r}: field {word!r} is {text!r:.80}; expected a text")
+                words[field_name][tensor] = text
+            rest = {k: v for k, v in given.items() if k not in _WORDS} if isinstance(entry, Mapping) else entry
+            if rest or (rest is not None and not any(map(given.get, _WORDS))):
                 choices[tensor] = TensorChoice.from_json(tensor, rest)
             else:
                 choices.pop(tensor, None)
-        return dataclasses.replace(self, choices=choices, notes=notes)
+        return dataclasses.replace(self, choices=choices, **words)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "workbench_recipe": VERSION,
             "model": {"name": self.model_name, "sha256": self.model_sha256},
-            "tensors": {name: self.entry(name) for name in dict.fromkeys([*self, *self.notes])},
+            "tensors": {name: self.entry(name) for name in dict.fromkeys([*self, *self.notes, *self.names])},
         }
 
     @classmethod

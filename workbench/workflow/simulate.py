@@ -24,9 +24,12 @@ from workbench.workflow.tasks.answers import Answers, given_labels
 from workbench.workflow.tasks.task import Output, Task
 
 
-def quantized_run(model: Model, recipe: Recipe) -> Run:
-    """The quantized network as a function of a feed; WorkbenchError where the recipe does not fit the model."""
-    worked_out = plan(model, recipe)
+def quantized_run(model: Model, recipe: Recipe, *, float_biases: bool = False) -> Run:
+    """The quantized network as a function of a feed; WorkbenchError where the recipe does not fit the model.
+
+    float_biases: leave the biases as they are, for files that hold them so.
+    """
+    worked_out = plan(model, recipe, float_biases=float_biases)
     weights, transforms = worked_out.replacements(model), worked_out.transforms()
     return lambda feeds: model.chain.run(feeds, weights=weights, transforms=transforms)
 

@@ -15,6 +15,8 @@ MARGIN = {"l": 62, "r": 18, "t": 34, "b": 44, "pad": 0, "autoexpand": False}
 HEIGHT = 540
 COUNTS_STRIP, ERROR_STRIP, KL_STRIP = (0.53, 1.0), (0.165, 0.387), (0.0, 0.13)  # at HEIGHT; geometry.js fits others
 NOTHING = 0.5  # where the log axis of counts begins: a bin without values stands there
+Shares = tuple[tuple[float, float], ...]  # of the height: bottom and top of the strips of counts, error and KL
+SHARES: Shares = (COUNTS_STRIP, ERROR_STRIP, KL_STRIP)
 TRACES = ("counts", "mse", "rounding", "clipping", "least_mse", "kl", "least_kl")  # order is fixed: data are swapped
 Points = tuple[np.ndarray, np.ndarray]
 _NO_POINTS: Points = (np.zeros(0), np.zeros(0))
@@ -56,8 +58,17 @@ class Strips:
         return low, high
 
 
-def distribution_figure(strips: Strips, palette: Palette = LIGHT, *, log_counts: bool = True) -> dict[str, Any]:
-    """A plotly figure as a dict: `data`, the seven traces of `TRACES`, and `layout`; backgrounds are transparent."""
+def distribution_figure(
+    strips: Strips,
+    palette: Palette = LIGHT,
+    *,
+    log_counts: bool = True,
+    shares: Shares = SHARES,
+) -> dict[str, Any]:
+    """A plotly figure as a dict: `data`, the seven traces of `TRACES`, and `layout`; backgrounds are transparent.
+
+    shares: of the height, for each strip, where there are curves.
+    """
     curves = _positive_curves(strips)
     lines = {
         "mse": {"color": palette.ink, "width": 1.8},
@@ -87,7 +98,7 @@ def distribution_figure(strips: Strips, palette: Palette = LIGHT, *, log_counts:
         | traces[name]
         for name in TRACES
     ]
-    return {"data": data, "layout": _layout(strips, palette, log_counts)}
+    return {"data": data, "layout": _layout(strips, palette, log_counts, shares)}
 
 
 def _counts_trace(strips: Strips, palette: Palette) -> dict[str, Any]:
@@ -139,8 +150,9 @@ def counts_range(strips: Strips, log_counts: bool) -> list[float]:
     return [0.0, largest * 1.14]
 
 
-def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any]:
+def _layout(strips: Strips, palette: Palette, log_counts: bool, shares: Shares) -> dict[str, Any]:
     curved = strips.at.size > 0
+    counts_share, error_share, kl_share = shares
     quiet = {"showgrid": False, "zeroline": False, "showline": False, "automargin": False, "tickangle": 0}
     horizontal = quiet | {"range": list(strips.span), "ticks": "outside", "tickcolor": "rgba(0,0,0,0)", "nticks": 9}
     horizontal |= strips.axis.ticks(*strips.span)
@@ -173,12 +185,12 @@ def _layout(strips: Strips, palette: Palette, log_counts: bool) -> dict[str, Any
         "xaxis2": horizontal
         | {"anchor": "free", "position": 0, "matches": "x", "ticklen": 3, "visible": curved}
         | {"title": {"text": plain(strips.quantity), "standoff": 6, "font": {"size": 11}}},
-        "yaxis": vertical | {"domain": list(COUNTS_STRIP if curved else (0.0, 1.0))} | counts,
+        "yaxis": vertical | {"domain": list(counts_share if curved else (0.0, 1.0))} | counts,
         "yaxis2": vertical
-        | {"domain": list(ERROR_STRIP), "range": error_range, "visible": curved, "anchor": "x2"}
+        | {"domain": list(error_share), "range": error_range, "visible": curved, "anchor": "x2"}
         | powers_of_ten(error_range, most=3),
         "yaxis3": vertical
-        | {"domain": list(KL_STRIP), "range": kl_range, "visible": curved, "anchor": "x2"}
+        | {"domain": list(kl_share), "range": kl_range, "visible": curved, "anchor": "x2"}
         | powers_of_ten(kl_range, most=2),
         "annotations": [_axis_title(text, axis, palette) for text, axis in titles],
         "shapes": [],

@@ -59,13 +59,13 @@ function render({ model, el, signal }) {
   );
 
   root.append(
-    h("div", { class: "wb-line wb-top" }, h("label", { class: "wb-number-label" }, h("span", { text: "number" }), field), h("div", { class: "wb-examples", role: "group", "aria-label": "interesting numbers" }, ...examples)),
+    h("div", { class: "wb-row-line wb-top" }, h("label", { class: "wb-number-label" }, h("span", { text: "number" }), field), h("div", { class: "wb-examples", role: "group", "aria-label": "interesting numbers" }, ...examples)),
     h("div", { class: "wb-trouble-line" }, trouble),
     scale.element,
     boxes.element,
     h("div", { class: "wb-rooms" },
       h("section", { class: "wb-formats-room", "aria-label": "formats" },
-        h("div", { class: "wb-line" }, h("h3", { class: "wb-heading", text: "in every format" }), h("span", { class: "wb-space" }),
+        h("div", { class: "wb-row-line" }, h("h3", { class: "wb-heading", text: "in every format" }), h("span", { class: "wb-space" }),
           h("label", { class: "wb-threshold", title: "formats with a scale cover [−T, T]; in a block format T is the largest of the neighbours" }, h("span", { text: "scale T" }), threshold), automatic, all),
         h("div", { class: "wb-table-frame" }, rows.element)),
       detail.element),

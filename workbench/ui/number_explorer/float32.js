@@ -65,10 +65,10 @@ function float32(onBits, signal) {
   const result = h("b", { class: "wb-result", data: { metric: "float32" } });
   const hex = h("code", { class: "wb-hex", data: { metric: "float32.hex" }, title: "the bits as a hexadecimal number; can be typed above" });
   const kind = h("span", { class: "wb-class", data: { metric: "float32.class" } });
-  const note = h("p", { class: "wb-note", data: { metric: "float32.note" } });
+  const note = h("p", { class: "wb-bits-note", data: { metric: "float32.note" } });
   const element = h(
     "section", { class: "wb-float32", "aria-label": "float32" },
-    h("div", { class: "wb-line" }, h("h3", { class: "wb-heading", text: "float32, bit by bit" }), h("span", { class: "wb-muted", text: "click a bit to flip it" }), h("span", { class: "wb-space" }), kind, hex),
+    h("div", { class: "wb-row-line" }, h("h3", { class: "wb-heading", text: "float32, bit by bit" }), h("span", { class: "wb-muted", text: "click a bit to flip it" }), h("span", { class: "wb-space" }), kind, hex),
     row,
     h("div", { class: "wb-captions" }, ...captions.map((caption) => caption.element)),
     h("p", { class: "wb-formula-line" }, formula, h("span", { text: " = " }), result),

@@ -1,14 +1,5 @@
 // Two small drawings: distributions over one another, and a range against the number of samples.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function svg(tag, attributes, parent) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  parent?.append(element);
-  return element;
-}
-
 const short = (x) => (x === 0 ? "0" : Math.abs(x) >= 1e4 || Math.abs(x) < 1e-3 ? x.toExponential(1).replace("e+", "e") : String(+x.toPrecision(3))).replace("-", MINUS);
 
 // About n round numbers within [low, high].

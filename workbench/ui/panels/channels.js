@@ -38,6 +38,14 @@ function render({ model, el, signal }) {
   });
   const line = h("div", { class: "wb-chan-line" }, words, h("span", { class: "wb-chan-copies" }, h("span", { class: "wb-muted", text: "copy" }), ...copies));
   const missing = h("div", { class: "wb-chan-missing" }, none);
+  const larger = h("button", { class: "wb-quiet-button wb-chan-larger", type: "button", text: "larger", title: "give the chosen channel most of the room", "aria-pressed": "false", onclick: () => {
+    const large = root.classList.toggle("wb-chan-large");
+    attr(larger, "aria-pressed", large ? "true" : "false");
+    put(larger, large ? "smaller" : "larger");
+    table.resized();
+    detail.resized();
+  } });
+  detail.element.append(larger);
   root.append(line, table.element, detail.element, missing);
 
   const data = () => {

@@ -23,7 +23,8 @@ class ChannelsPanel(Panel):
     """
 
     _esm = script(
-        *("virtual.js", "copying.js", "channels_columns.js", "channels_table.js", "channels_detail.js", "channels.js")
+        *("virtual.js", "copying.js", "figures.js", "channels_columns.js", "channels_table.js"),
+        *("channels_detail.js", "channels.js"),
     )
     _css = styles("panels/channels.css")
     parts = ("selected", "recipe", "asked", "answers", "trouble")

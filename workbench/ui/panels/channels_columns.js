@@ -1,14 +1,5 @@
 // The columns of the table of channels: where a figure comes from, how it is written, what it means.
 
-function figure3(x) {
-  if (Number.isNaN(x) || x === undefined) return "–";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS}∞`;
-  if (x === 0) return "0";
-  const size = Math.abs(x);
-  const text = size >= 1e4 || size < 1e-3 ? x.toExponential(2).replace("e+", "e") : size >= 100 ? x.toFixed(0) : x.toPrecision(3);
-  return text.replaceAll("-", MINUS);
-}
-
 const shareText = (x) => (Number.isNaN(x) ? "–" : x > 0 && x < 5e-4 ? "<0.1" : (100 * x).toFixed(1));
 
 // low, high, saturated, mse, sqnr, share: Float64Array; bottom, top: the chosen ranges, null where there are none.

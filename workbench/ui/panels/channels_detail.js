@@ -1,13 +1,6 @@
 // One channel more closely: its distribution, and its own threshold to be dragged.
 
-const SVG = "http://www.w3.org/2000/svg";
 const NUDGE = 0.01; // of the axis, an arrow key
-
-function svg(tag, props) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(props)) element.setAttribute(name, value);
-  return element;
-}
 
 // commit(channel, low, high): a handle was let go.
 function channelDetail(commit) {

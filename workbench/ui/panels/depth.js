@@ -1,16 +1,7 @@
 // The error of every observed tensor in graph order, with that before the last change behind it.
 
-const SVG = "http://www.w3.org/2000/svg";
 const PAD = { left: 34, right: 14, top: 10, bottom: 8 };
 const FAR = 10; // tensors that PageUp and PageDown go along
-
-function svg(tag, attributes, parent, text) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  parent?.append(element);
-  return element;
-}
 
 function ticksOf(low, high) {
   const step = [5, 10, 20, 40, 80].find((s) => (high - low) / s <= 4) ?? 80;

@@ -2,7 +2,8 @@
 
 // event: what the app hears to open it. opened(app), closed(): what else happens then. first(): what gets the focus.
 function dialogOf(root, className, label, parts, { event, opened, closed, first, signal }) {
-  const element = h("div", { class: className, role: "dialog", "aria-label": label, "aria-modal": "true", hidden: true }, ...parts);
+  // with a tabindex of its own a click on a switched-off button or between the controls keeps the focus, and Escape, here
+  const element = h("div", { class: className, role: "dialog", "aria-label": label, "aria-modal": "true", tabindex: "-1", hidden: true }, ...parts);
   const veil = h("div", { class: "wb-veil", hidden: true });
   root.append(veil, element);
   let before = null;
@@ -32,7 +33,7 @@ function dialogOf(root, className, label, parts, { event, opened, closed, first,
     if (e.key !== "Tab") return;
     const all = [...element.querySelectorAll("select, input, textarea, button")].filter((each) => !each.disabled && each.offsetParent && each.tabIndex >= 0);
     const [head, tail] = [all[0], all[all.length - 1]];
-    if (e.shiftKey && document.activeElement === head) { e.preventDefault(); tail.focus(); }
+    if (e.shiftKey && [head, element].includes(document.activeElement)) { e.preventDefault(); tail.focus(); }
     else if (!e.shiftKey && document.activeElement === tail) { e.preventDefault(); head.focus(); }
   });
   return { element, show, isOpen: () => !element.hidden };

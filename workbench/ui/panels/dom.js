@@ -14,6 +14,14 @@ function h(tag, props = {}, ...children) {
   return element;
 }
 
+function svg(tag, attributes, parent, text) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  parent?.append(element);
+  return element;
+}
+
 // What the target cannot express is greyed and not taken; it keeps the focus, so that its reason can be read.
 function refuse(button, why) {
   attr(button, "aria-disabled", why ? "true" : null);
@@ -115,14 +123,22 @@ function listen(model, name, callback, signal) {
   signal?.addEventListener("abort", () => model.off(name, callback));
 }
 
-// A select whose options are [{value, title, disabled, why}]; rebuilt only when they change.
+// A select whose options are [{value, title, disabled, why, group}]; rebuilt only when they change. What has a group
+// stands below its name, groups in the order in which they come first.
 function fillSelect(select, options, value) {
   const key = JSON.stringify(options);
   if (select.dataset.options !== key) {
     select.dataset.options = key;
-    select.replaceChildren(
-      ...options.map((o) => h("option", { value: o.value, text: o.title, title: o.why, disabled: Boolean(o.disabled) })),
-    );
+    const groups = new Map();
+    const made = options.map((o) => {
+      const option = h("option", { value: o.value, text: o.title, title: o.why, disabled: Boolean(o.disabled) });
+      if (!o.group) return option;
+      const group = groups.get(o.group);
+      if (group) return group.append(option);
+      groups.set(o.group, h("optgroup", { label: o.group }, option));
+      return groups.get(o.group);
+    });
+    select.replaceChildren(...made.filter(Boolean));
   }
   if (select.value !== value) select.value = value;
 }

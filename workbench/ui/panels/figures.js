@@ -6,6 +6,16 @@ function digits(x, n) {
     : x.toFixed(Math.max(0, n - 1 - Math.floor(Math.log10(Math.abs(x)))));
 }
 
+// A number of any unit in three digits.
+function figure3(x) {
+  if (Number.isNaN(x) || x === undefined) return "–";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS}∞`;
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  const text = size >= 1e4 || size < 1e-3 ? x.toExponential(2).replace("e+", "e") : size >= 100 ? x.toFixed(0) : x.toPrecision(3);
+  return text.replaceAll("-", MINUS);
+}
+
 // Fixed numbers of digits, so that nothing moves while they change.
 function shownNumber(name, x) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";

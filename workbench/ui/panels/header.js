@@ -24,7 +24,7 @@ function render({ model, el, signal }) {
     h("label", { class: "wb-target-line" }, h("span", { class: "wb-figure-name wb-long", text: "target" }), target), fit));
   const figures = h("div", { class: "wb-figures" });
   root.append(figures);
-  const size = figure(figures, "size", "", null, SIZE);
+  const size = figure(figures, "weights", "weights", null, SIZE);
   const sqnr = figure(figures, "output SQNR", "SQNR", "output_sqnr_db",
     "signal to quantization noise at the network's output: 10 log₁₀(Σ f² / Σ (f − q)²) over all samples");
   const predicted = h("b", { class: "wb-figure-value", data: { metric: "output_sqnr_db_predicted", value: "" }, text: "–" });
@@ -60,19 +60,25 @@ function render({ model, el, signal }) {
   });
   fit.addEventListener("click", () => (misfits.isOpen() ? misfits.hide(true) : misfits.show()));
   const fillMisfits = (v) => {
-    const key = JSON.stringify(v.misfits);
+    const key = JSON.stringify([v.misfits, v.fit]);
     if (!misfits.isOpen() || !v.misfits.length || misfits.box.dataset.key === key) return;
     const focused = !misfits.box.dataset.key || misfits.box.contains(document.activeElement); // it was just opened, or is in use
     misfits.box.dataset.key = key;
-    misfits.box.replaceChildren(...v.misfits.map(([tensor, why]) => h("button", { class: "wb-menu-line wb-misfit-line", type: "button", title: "look at this tensor",
-      onclick: () => { misfits.hide(true); model.send({ kind: "look_at", tensor }); } }, h("b", { text: tensor }), h("span", { text: why }))));
-    const more = v.n_misfits - v.misfits.length;
+    const line = (tensor) => h("button", { class: "wb-menu-line wb-misfit-line", type: "button", title: "look at this tensor",
+      onclick: () => { misfits.hide(true); model.send({ kind: "look_at", tensor }); } }, h("b", { text: tensor }));
+    misfits.box.replaceChildren(...v.misfits.flatMap(([why, tensors]) => [h("p", { class: "wb-misfit-why", text: why }), ...tensors.map(line)]));
+    if (v.fit) misfits.box.prepend(h("button", { class: "wb-button wb-fit", type: "button", text: `Fit the recipe to ${v.fit}`,
+      title: "change what cannot be expressed to the nearest that can, as one step that can be undone",
+      onclick: () => { misfits.hide(false); target.focus({ preventScroll: true }); model.send({ kind: "fit" }); } }));
+    const more = v.n_misfits - v.misfits.reduce((n, [, tensors]) => n + tensors.length, 0);
     if (more > 0) misfits.box.append(h("p", { class: "wb-muted", text: `and ${more.toLocaleString("en-US")} more` }));
     misfits.place();
-    if (focused) misfits.box.querySelector("button")?.focus({ preventScroll: true });
+    if (focused) misfits.box.querySelector(".wb-misfit-line")?.focus({ preventScroll: true });
   };
   const paintTarget = (v) => {
     fillSelect(target, v.targets, v.target);
+    const shown = v.targets.find((each) => each.value === v.target);
+    target.title = shown ? `${shown.title}: ${shown.why}` : "";
     const n = v.n_misfits;
     put(fitLong, n ? `${n.toLocaleString("en-US")} tensor${n > 1 ? "s do" : " does"} not fit` : v.target ? "everything fits" : "no target");
     put(fitShort, n ? `${n.toLocaleString("en-US")} unfit` : v.target ? "all fits" : "no target");

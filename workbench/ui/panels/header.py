@@ -1,21 +1,56 @@
 """`HeaderPanel`: the model, its size, what the network's output has become, undo, redo, export."""
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from workbench.ui.jobs import size_bytes
 from workbench.ui.limits import ANY
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.words import parameters, plain
 from workbench.workflow.export.catalogue import TARGETS
+from workbench.workflow.profiles.catalogue import PROFILES
+from workbench.workflow.sizes import size_bytes
 
 LISTED = 200  # tensors that do not fit the target
-TARGET_OPTIONS = [
-    *({"value": t.name, "title": t.runs_on, "why": t.title} for t in TARGETS.values()),
-    {"value": ANY, "title": "any format", "why": "no target: everything can be chosen and simulated"},
-]
+GROUPS = {"network": "Networks", "ranges": "Files of ranges"}  # kind of a target -> heading in the menu
+# target -> what the menu calls it: what it is, for what; one that is not named here, a person's own, has its title
+NAMES = {
+    "onnx_qdq": "onnxruntime (QDQ)",
+    "onnx_qdq_tensorrt": "TensorRT (QDQ)",
+    "onnx_fp16": "ONNX fp16",
+    "onnx_bf16": "ONNX bf16",
+    "onnx_float": "ONNX float32 (all formats)",
+    "tensorrt_cache": "TensorRT cache (ranges)",
+    "ncnn_table": "ncnn table (ranges)",
+    "tpu_mlir_table": "TPU-MLIR table (ranges)",
+    "aimet_encodings": "AIMET encodings 1.0.0",
+    "aimet_encodings_2": "AIMET encodings 2.0.0",
+    "ort_overrides": "onnxruntime cache (ranges)",
+    "recipe": "Workbench recipe (JSON)",
+    "csv_table": "CSV table",
+}
 ENOUGH = 64  # samples: a figure measured on so many is worth more than a prediction
+
+
+def target_options() -> list[dict[str, str]]:
+    """Files that can be written, devices that can be worked for, and neither."""
+    files = [(kind, t) for kind in GROUPS for t in TARGETS.values() if t.kind == kind]
+    devices = PROFILES.values()
+    return [
+        *({"value": t.name, "title": NAMES.get(t.name, t.title), "why": t.title, "group": GROUPS[k]} for k, t in files),
+        *({"value": p.name, "title": p.title, "why": f"device: {p.title}", "group": "Devices"} for p in devices),
+        {"value": ANY, "title": "no target", "why": "everything can be chosen and simulated"},
+    ]
+
+
+def by_reason(misfits: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Reason -> the tensors it keeps from fitting, in the order they come, LISTED tensors in all."""
+    found: dict[str, list[str]] = {}
+    for tensor, reason in islice(misfits.items(), LISTED):
+        found.setdefault(reason, []).append(tensor)
+    return list(found.items())
 
 
 class HeaderPanel(Panel):
@@ -69,9 +104,10 @@ class HeaderPanel(Panel):
             "has_data": self.study.evaluation is not None,
             "output": None,
             "target": state.target,
-            "targets": TARGET_OPTIONS,
+            "targets": target_options(),
             "n_misfits": len(misfits),
-            "misfits": list(misfits.items())[:LISTED] if self._listing else [],
+            "misfits": by_reason(misfits) if self._listing else [],
+            "fit": PROFILES[self._profile()].title if misfits and self._profile() in PROFILES else None,
         }
         if state.comparison is not None:
             name, error = next(iter(state.comparison.outputs.items()))
@@ -86,6 +122,11 @@ class HeaderPanel(Panel):
             }
         return view
 
+    def _profile(self) -> str:
+        """Name of the device that the recipe can be fitted to: the study's, else what the target is written for."""
+        target = self.study.state.target
+        return TARGETS[target].profile if target in TARGETS else target
+
     def on_target(self, content: Any) -> None:
         self.study.set_target(str(content["target"]))
 
@@ -93,6 +134,10 @@ class HeaderPanel(Panel):
         """The list of tensors that do not fit the target was opened or closed."""
         self._listing = bool(content["open"])
         self.refresh()
+
+    def on_fit(self, _content: Any) -> None:
+        study, profile = self.study, self._profile()
+        study.in_background("fitting the recipe", lambda: study.fit_to(profile))
 
     def on_look_at(self, content: Any) -> None:
         self.study.select(str(content["tensor"]))

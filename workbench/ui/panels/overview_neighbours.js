@@ -24,8 +24,7 @@ function drawNeighbours(host, v, colour, words, choose) {
       return node;
     });
   });
-  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [name, value] of Object.entries({ width, height, class: "wb-neighbour-edges", "aria-hidden": "true" })) picture.setAttribute(name, value);
+  const picture = svg("svg", { width, height, class: "wb-neighbour-edges", "aria-hidden": "true" });
   for (const [from, to] of v.edges) {
     const [a, b] = [places.get(from), places.get(to)];
     if (!a || !b) continue;
@@ -33,10 +32,7 @@ function drawNeighbours(host, v, colour, words, choose) {
     const skips = x2 - x1 > step; // over a column: a curve around what stands between
     const dip = y1 > height / 2 ? height - 2 : 2;
     const bend = skips ? `C${x1 + 30},${dip} ${x2 - 30},${dip} ${x2},${y2}` : `C${x1 + 12},${y1} ${x2 - 12},${y2} ${x2},${y2}`;
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", `M${x1},${y1}${bend}`);
-    if (skips) path.setAttribute("class", "wb-skip");
-    picture.append(path);
+    svg("path", { d: `M${x1},${y1}${bend}`, ...(skips ? { class: "wb-skip" } : {}) }, picture);
   }
   host.replaceChildren(picture, ...nodes);
   if (focused !== undefined) host.querySelector(`[data-place="${focused}"]`)?.focus({ preventScroll: true });

@@ -5,13 +5,8 @@ const NEW_VIEW = { "data-commandlinker-command": "notebook:create-output-view" }
 const ICONS = { "save-page": "M6 1v6M3.5 4.5L6 7l2.5-2.5M1 8v3h10V8", taller: "M6 1v10M3 4l3-3 3 3M3 8l3 3 3-3", "new-view": "M4 4V1h7v7H8M1 4h7v7H1z", screen: "M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8" };
 
 function iconOf(name) {
-  const make = (tag, attributes) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    return element;
-  };
-  const icon = make("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" });
-  icon.append(make("path", { d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 1.2 }));
+  const icon = svg("svg", { viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true" });
+  svg("path", { d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 1.2 }, icon);
   return icon;
 }
 

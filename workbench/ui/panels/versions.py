@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from workbench.ui.jobs import size_bytes
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.topics.versions import BEGINNING, PRESENT, VersionFigures, versions_of
 from workbench.ui.words import plain
 from workbench.workflow.recipe import Difference, Recipe
+from workbench.workflow.sizes import size_bytes
 
 MOST = 1000  # differences that are spelled out
 

@@ -5,17 +5,20 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from workbench.ui.charts.distribution import HEIGHT, TRACES, Strips, distribution_figure
+from workbench.ui.charts.distribution import HEIGHT, SHARES, TRACES, Shares, Strips, distribution_figure
 from workbench.ui.charts.magnitude import Magnitudes, magnitude_figure
 
 Chart = Strips | Magnitudes
 
 
-def drawn(chart: Chart, log_counts: bool) -> dict[str, Any]:
-    """The chart as a figure dict. Colours are the light theme's; the widget's style sheet sets them for either."""
+def drawn(chart: Chart, log_counts: bool, shares: Shares = SHARES) -> dict[str, Any]:
+    """The chart as a figure dict. Colours are the light theme's; the widget's style sheet sets them for either.
+
+    shares: of the height for the strips, as the page has them.
+    """
     if isinstance(chart, Magnitudes):
         return magnitude_figure(chart, log_counts=log_counts)
-    return distribution_figure(chart, log_counts=log_counts)
+    return distribution_figure(chart, log_counts=log_counts, shares=shares)
 
 
 def figure_widget(chart: Chart, log_counts: bool) -> go.FigureWidget:

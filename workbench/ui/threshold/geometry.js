@@ -88,9 +88,10 @@ function fitStrips(plot) {
   if (!size || !meta || !gd.layout.yaxis || layout._replotting) return; // after a plot comes the next look
   const height = plot.view.stage.clientHeight - size.t - size.b;
   if (height < SMALLEST) return; // hidden for a moment: the next resize comes with a height that can be shared
-  const { domains, output, klShown } = domainsFor(height, meta.kind === "handles", hasOutput(plot));
+  const curved = gd.layout.yaxis2?.visible === true; // as plotly draws: its message comes before the subject's
+  const { domains, output, klShown } = domainsFor(height, curved, hasOutput(plot));
   [plot.outputShare, plot.klShown] = [output, klShown];
-  plot.view.root.classList.toggle("wb-no-kl", meta.kind === "handles" && !klShown);
+  plot.view.root.classList.toggle("wb-no-kl", curved && !klShown);
   let drawn = true;
   domains.forEach((domain, i) => {
     const [axis, full] = [gd.layout[STRIPS[i]], layout[STRIPS[i]]];
@@ -100,10 +101,22 @@ function fitStrips(plot) {
     const longer = (axis.domain[1] - axis.domain[0]) * size.h - full._length;
     if (full.visible !== false && (Math.abs(off) > 1 || Math.abs(longer) > 1)) drawn = false;
   });
+  if (curved) tellShares(plot, domains);
   if (drawn) plot.fitting = 0;
   else if (plot.fitting < TRIES) {
     plot.fitting += 1;
     drawAnew(gd);
+  }
+}
+
+// So that Python draws the next tensor with them at once.
+function tellShares(plot, shares) {
+  if (JSON.stringify(plot.told) === JSON.stringify(shares)) return;
+  plot.told = shares;
+  try {
+    plot.model.send({ type: "shares", shares });
+  } catch (error) {
+    if (error.message !== "Cannot send") throw error; // the app was closed: its plot is laid out once more while it goes
   }
 }
 

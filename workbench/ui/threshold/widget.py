@@ -9,7 +9,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from workbench.ui.charts.distribution import Strips
+from workbench.ui.charts.distribution import SHARES, Strips
 from workbench.ui.threshold.figure import Chart, drawn, figure_widget, swap
 from workbench.ui.threshold.groups import Groups
 from workbench.ui.threshold.material import Material
@@ -69,6 +69,7 @@ class ThresholdPlot(anywidget.AnyWidget):
         self._asides: list[Callable[[int, bool], None]] = []
         self._heard = 0
         self._held: float | None = None
+        self._shares = SHARES
         self.each = EachSample()
         self._lines: Lines | None = None
         self._lock = threading.RLock()  # a cell and a callback (another thread) may show at the same time
@@ -131,7 +132,7 @@ class ThresholdPlot(anywidget.AnyWidget):
             self.count_each()
 
     def _redraw(self, chart: Chart) -> None:
-        new = drawn(chart, self.log_counts)
+        new = drawn(chart, self.log_counts, self._shares)
         swap(self.figure, self._drawn, new)
         self._drawn, self._chart = new, chart
 
@@ -148,7 +149,7 @@ class ThresholdPlot(anywidget.AnyWidget):
                 self.show(self._payload.subject)
 
     def _hear(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        """Messages of the browser: hello, commit, adopt, unzoom, set_aside, take_back."""
+        """Messages of the browser: hello, shares, commit, adopt, unzoom, set_aside, take_back."""
         kind = content.get("type")
         if kind in ("commit", "adopt") and self._payload is not None:
             self._heard = int(content["serial"])
@@ -156,6 +157,8 @@ class ThresholdPlot(anywidget.AnyWidget):
                 return  # meant for the tensor that was shown before
         if kind == "hello":  # an answer moves this comm to the subshell: callbacks no longer wait for a running cell
             self.send({"type": "hello"})
+        elif kind == "shares":  # the next tensor is drawn at once as the strips stand
+            self._shares = tuple((float(low), float(high)) for low, high in content["shares"])
         elif kind == "unzoom":
             self.figure.plotly_relayout({"xaxis.range": list(self._drawn["layout"]["xaxis"]["range"])})
         elif kind == "commit":

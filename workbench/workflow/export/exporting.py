@@ -1,17 +1,24 @@
 """`export`: a recipe becomes a file, all or nothing, and the file is proved before it is moved into place."""
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.workflow.calibration import Calibration
 from workbench.workflow.comparison import OutputError
 from workbench.workflow.data import as_batches
 from workbench.workflow.export.catalogue import TARGETS
-from workbench.workflow.files import new_file
+from workbench.workflow.export.names import NameMatch, match_names
+from workbench.workflow.export.target import Order
+from workbench.workflow.files import new_files
+from workbench.workflow.health import health
 from workbench.workflow.plan import plan
+from workbench.workflow.profiles.catalogue import PROFILES
 from workbench.workflow.recipe import Recipe
 
 _SHOWN = 4
@@ -44,7 +51,8 @@ class ExportReport:
             lines.append(f"output SQNR against float: {self.sqnr_db:.2f} dB")
         if self.simulated is not None and self.deployed is not None:
             difference = self.deployed.sqnr_db - self.simulated.sqnr_db
-            lines.append(f"with the runtime's default kernels: {self.deployed.sqnr_db:.2f} dB ({difference:+.2f} dB)")
+            words = f" ({difference:+.2f} dB)" if math.isfinite(difference) else ""
+            lines.append(f"with the runtime's default kernels: {self.deployed.sqnr_db:.2f} dB{words}")
         return "\n".join([*lines, *map(str, self.notices)])
 
 
@@ -56,29 +64,103 @@ def export(
     target: str = "onnx_qdq",
     data: Any = None,
     state: Mapping[str, str] | None = None,
+    calibration: Calibration | None = None,
+    labels: Any = None,
+    names: Mapping[str, str] | NameMatch | str | Path | None = None,
+    watch: Callable[[str], None] | None = None,
+    profile: str | None = None,
+    **options: Any,
 ) -> ExportReport:
     """Write `recipe` for `target` and prove the file.
 
     path: the file to write; its folder must exist, an older file there is replaced only after the new one passed.
     data: what the self-check runs on, anything `as_batches` takes; None skips the runs. state: input -> output, for
     sequences of a recurrent network: the file runs step by step, each step with the state that it gave before.
+    calibration, labels: for reports, and for remarks on ranges. names: tensor -> its name in the target's files, where
+    that is another, or what `match_names` gives, or the path that it takes; None: those of the recipe.
+    profile: a name of PROFILES, what the file will run on: what it cannot express is refused. None: the target's own,
+    which is for remarks alone, because the target itself says what it can write.
+    watch: told in words what is being done. options: what the target alone takes, see `TARGETS[target].options`.
     Raises WorkbenchError, before anything is written, for what the target cannot express, and after writing (nothing is
     left behind) where the written file fails its check.
     """
     chosen = TARGETS[target]
+    chosen.check_options(options)
     destination = Path(path)
     _ = plan(model, recipe)  # refuses a recipe that does not belong to the model
-    refusals = chosen.refusals(model, recipe)
+    called = known_names(model, recipe, names)
+    refusals = chosen.refusals(model, recipe, called)
     if refusals:
-        more = f" (and {len(refusals) - _SHOWN} more)" if len(refusals) > _SHOWN else ""
-        raise WorkbenchError(f"{target} cannot express this recipe: {' '.join(refusals[:_SHOWN])}{more}")
-    if model.path is not None and destination.exists() and destination.samefile(model.path):
-        raise WorkbenchError(f"{destination} is the model itself; give another name, the input is never modified")
+        raise WorkbenchError(f"{target} cannot express this recipe: {_listed(refusals)}")
+    remarks = _remarks(model, recipe, calibration, target, profile)
+    _check_not_the_model(model, destination)
     batches = None if data is None else as_batches(model, data, state=state)
-    with new_file(destination) as temporary:
-        written = chosen.write(model, recipe, temporary)
-        checked = chosen.check(model, recipe, temporary, batches)
-    notices = written + checked.notices + (batches.notices if batches is not None else ())
+    order = Order(model, recipe, batches, calibration, labels, called, options)
+    tell = watch or _silent
+    with new_files(destination) as staged:
+        tell("writing the file")
+        written = chosen.write(order, staged.path)
+        tell("reading it back and checking it")
+        checked = chosen.check(order, staged.path)
+    measured = {notice.topic for notice in checked.notices}  # the target's own word on it says more
+    remarks = tuple(notice for notice in remarks if notice.topic not in measured)
+    notices = written + checked.notices + remarks + (batches.notices if batches is not None else ())
     judged = checked.simulated or checked.deployed
     sqnr_db = None if judged is None else judged.sqnr_db
-    return ExportReport((destination,), checked.bit_equal, sqnr_db, checked.deployed, notices, checked.simulated)
+    return ExportReport(staged.files, checked.bit_equal, sqnr_db, checked.deployed, notices, checked.simulated)
+
+
+def _check_not_the_model(model: Model, destination: Path) -> None:
+    for file in (model.path, *model.data_files):
+        try:
+            same = file is not None and destination.samefile(file)
+        except (OSError, ValueError):  # nothing is there, or nothing can be: writing says which
+            same = False
+        if same:
+            what = "the model itself" if file == model.path else "a file that the model's weights lie in"
+            raise WorkbenchError(f"{destination} is {what}; give another name, the input is never modified")
+
+
+def _listed(sentences: tuple[str, ...]) -> str:
+    more = f" (and {len(sentences) - _SHOWN} more)" if len(sentences) > _SHOWN else ""
+    return " ".join(sentences[:_SHOWN]) + more
+
+
+def _remarks(
+    model: Model, recipe: Recipe, calibration: Calibration | None, target: str, profile: str | None
+) -> tuple[Notice, ...]:
+    """What `health` says; WorkbenchError for what the given profile cannot express, and for scales that are none."""
+    refused = PROFILES[profile].refusals(model, recipe) if profile is not None else ()
+    if refused:
+        nearest = f"wb.fitted_to(model, recipe, {profile!r}) gives the nearest recipe that it can"
+        raise WorkbenchError(f"{profile} cannot express this recipe: {_listed(refused)} {nearest}.")
+    found = health(model, recipe, calibration, target, profile=profile)
+    if found.fatal:
+        raise WorkbenchError(f"nothing was written: {_listed(tuple(map(str, found.fatal)))}")
+    return found.notices
+
+
+def _silent(words: str) -> None:
+    """Tell nobody."""
+
+
+def known_names(
+    model: Model, recipe: Recipe, names: Mapping[str, str] | NameMatch | str | Path | None
+) -> dict[str, str]:
+    """What `export` takes as names, without those that change nothing.
+
+    Raises WorkbenchError for tensors that are not there, and for a name that is no text or is given twice.
+    """
+    if isinstance(names, str | Path):
+        names = match_names(model, names)
+    given = recipe.names if names is None else names.names if isinstance(names, NameMatch) else names
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given.values()):
+        raise WorkbenchError("names: expected texts by tensor, what match_names gives, or the path of a tool's file")
+    called = {tensor: name for tensor, name in given.items() if tensor != name}
+    for tensor in called:
+        if tensor not in model.tensors:
+            raise WorkbenchError(f"names: {model.name} has no tensor {tensor!r}")
+    twice = [name for name, n in Counter(called.values()).items() if n > 1]
+    if twice:
+        raise WorkbenchError(f"names: {twice[0]!r} is given to more than one tensor")
+    return called

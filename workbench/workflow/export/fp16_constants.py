@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from onnx import NodeProto
 
-from workbench.messages import Notice
+from workbench.messages import Notice, WorkbenchError
 from workbench.models.protos import attribute
 
 LARGEST = 65504.0
@@ -15,9 +15,10 @@ VARIANCES = (2.0**-13, 2.0**14)  # kept well inside the normal range; BatchNorm'
 
 
 class Rounding:
-    """Rounds constants to float16 and counts what does not fit."""
+    """Rounds constants to float16 and counts what does not fit; refuse: WorkbenchError for what overflows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, refuse: bool = False) -> None:
+        self.refuse = refuse
         self.n_values = 0
         self._clamped: list[Notice] = []
         self._flushed: dict[str, int] = {}
@@ -30,7 +31,9 @@ class Rounding:
         A single number (rank 0 or 1) that is not zero does not become zero: an epsilon must keep a division finite.
         """
         values = np.asarray(array, np.float32)
-        beyond = np.isfinite(values) & (np.abs(values) > LARGEST)
+        beyond = overflowing(values)
+        if self.refuse:
+            refuse_overflow(name, values)
         half = np.clip(values, -LARGEST, LARGEST, where=beyond, out=values.copy()).astype(np.float16)
         lost = (half == 0) & (values != 0)
         self.n_values += values.size
@@ -74,6 +77,23 @@ class Rounding:
             sentence = f"{names}: too small for float16 and set to its smallest number (6e-08), so that it is not zero."
             found.append(Notice("precision", sentence))
         return tuple(found)
+
+
+def overflowing(values: np.ndarray) -> np.ndarray:
+    """Where finite numbers lie beyond float16's largest; bool, the shape of `values`."""
+    return np.isfinite(values) & (np.abs(values) > LARGEST)
+
+
+def refuse_overflow(name: str, values: np.ndarray) -> None:
+    """WorkbenchError, naming the tensor, where any of its finite values lies beyond float16's largest number."""
+    beyond = overflowing(values)
+    if beyond.any():
+        extreme = float(np.abs(values[beyond]).max())
+        raise WorkbenchError(
+            f"tensor {name!r}: {int(beyond.sum())} of {values.size} values lie beyond float16's largest number 65504 "
+            f"(the farthest at {extreme:.3g}); take overflow='clamp', which stores them as +-65504, or the target "
+            "onnx_qdq with bf16, whose range is that of float32"
+        )
 
 
 def batch_norm_constants(node: NodeProto, constants: Mapping[str, np.ndarray]) -> dict[int, np.ndarray] | None:

@@ -1,50 +1,115 @@
-"""A float32 graph in true float16: its inputs and outputs stay float32, casts stand at the borders."""
+"""A float32 graph in true float16; casts stand at the borders to what stays float32."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from workbench.messages import Notice
-from workbench.models.protos import DEFAULT_DOMAINS, is_operator, names_read, nested_graphs, to_tensor, unused_name
+from workbench.models.protos import (
+    DEFAULT_DOMAINS,
+    is_operator,
+    names_read,
+    nested_graphs,
+    rename_reads,
+    to_tensor,
+    unused_name,
+)
 from workbench.workflow.export.fp16_constants import Rounding, batch_norm_constants
-from workbench.workflow.export.fp16_plan import NodePlan, element_types, exact_nodes, plan_node
+from workbench.workflow.export.fp16_plan import HALF, NodePlan, element_types, exact_nodes, plan_node
+
+
+class Constants(Protocol):
+    """Rounds constants to the half type and remembers what was lost, see `fp16_constants.Rounding`."""
+
+    def __call__(self, name: str, array: np.ndarray) -> np.ndarray: ...
+
+    def notices(self) -> tuple[Notice, ...]: ...
+
+
+@dataclass(frozen=True)
+class HalfType:
+    """The 16-bit type that takes the place of float32.
+
+    data_type: of TensorProto. schema: its name in the schemas of operators. name: the same for new values.
+    rounding(refuse=...): of constants. narrow: whether the parameters of BatchNorm must be brought into its range.
+    """
+
+    data_type: int
+    schema: str
+    name: str
+    rounding: Callable[..., Constants]
+    narrow: bool
+
+
+FLOAT16 = HalfType(TensorProto.FLOAT16, HALF, "float16", Rounding, narrow=True)
 
 
 def to_float16(
-    proto: ModelProto, *, replacements: Mapping[str, np.ndarray] | None = None
+    proto: ModelProto,
+    *,
+    replacements: Mapping[str, np.ndarray] | None = None,
+    rounded: Collection[str] = (),
+    keep_float: Collection[str] = (),
+    keep_io_types: bool = True,
+    refuse_overflow: bool = False,
+    half: HalfType = FLOAT16,
 ) -> tuple[ModelProto, tuple[Notice, ...]]:
     """The same network with float16 weights and values, and remarks on what float16 cannot hold.
 
     proto: a valid model, it is not changed. replacements: initializer name -> array of its shape (float16 or float32)
-    to store instead. Constants are rounded to nearest even, finite ones beyond +-65504 are clamped; BatchNorm's
-    parameters are first brought into range. Operators whose schema has no float16, that hold graphs (If, Loop, Scan) or
-    that onnx does not know stay float32 between casts, and so does arithmetic on shapes that ends in integers. Names of
-    graph inputs, outputs and weights stay; there is at most one Cast a tensor and direction.
+    to store instead. rounded: initializers that hold numbers of float16 even where they are stored as float32.
+    keep_float: operator types and names of nodes that stay float32. keep_io_types: whether float32 inputs and outputs
+    stay so, or become float16 (but for inputs with a default).
+    half: the type, if it is another than float16.
+    Constants are rounded to nearest even, finite ones beyond +-65504 are clamped, or a WorkbenchError where
+    refuse_overflow; BatchNorm's parameters are first brought into range. Operators whose schema has no float16, that
+    hold graphs (If, Loop, Scan) or that onnx does not know stay float32 between casts, and so does arithmetic on shapes
+    that ends in integers. Names of graph inputs, outputs and weights stay; there is at most one Cast a tensor and
+    direction.
     """
     model = header_of(proto)
     constants = hoist_constants(model.graph, proto.graph)
     types = element_types(model, constants)
     exact = exact_nodes(model.graph, types, constants)
     opset = next((entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAINS), 0)
-    plans = [NodePlan() if i in exact else plan_node(node, types, opset) for i, node in enumerate(model.graph.node)]
+    plans = [
+        NodePlan()
+        if i in exact or not {node.name, node.op_type}.isdisjoint(keep_float)
+        else plan_node(node, types, opset, half.schema)
+        for i, node in enumerate(model.graph.node)
+    ]
     remark = float32_remark(model.graph, plans, types, exact)
     values = {
         name: np.asarray((replacements or {}).get(name, numpy_helper.to_array(tensor)), np.float32)
         for name, tensor in constants.items()
         if tensor.data_type == TensorProto.FLOAT
     }
-    separate_batch_norms(model.graph, plans, values)
-    rounding = Rounding()
-    rewriting = _Rewriting(model.graph, plans, types)
-    rewriting.place_constants(constants, values, rounding)
+    if half.narrow:
+        separate_batch_norms(model.graph, plans, values)
+    rounding = half.rounding(refuse=refuse_overflow)
+    ports = () if keep_io_types else half_ports(model.graph, types, constants)
+    rewriting = _Rewriting(model.graph, plans, types, frozenset(ports), rounding, half)
+    rewriting.place_constants(constants, values, rounded)
     for node, plan in zip(model.graph.node, plans, strict=True):
         rewriting.add(node, plan)
     for field, content in (("node", rewriting.nodes), ("initializer", rewriting.initializers)):
         model.graph.ClearField(field)  # type: ignore[arg-type]
         getattr(model.graph, field).extend(content)
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name in ports:
+            value.type.tensor_type.elem_type = half.data_type
     return model, (*rounding.notices(), *remark)
+
+
+def half_ports(graph: GraphProto, types: Mapping[str, int], constants: Collection[str]) -> set[str]:
+    """Graph inputs and outputs that can become float16; an input with a default keeps its type."""
+    defaults = {value.name for value in graph.input}.intersection(constants)
+    ports = {value.name for value in (*graph.input, *graph.output) if types.get(value.name) == TensorProto.FLOAT}
+    return ports - defaults
 
 
 def header_of(proto: ModelProto) -> ModelProto:
@@ -130,14 +195,27 @@ def float32_remark(
 
 
 class _Rewriting:
-    """Writes the nodes again, in order. A float value is kept under up to two names: as float32 and as float16."""
+    """Writes the nodes again, in order. A float value is kept under up to two names: as float32 and as float16.
 
-    def __init__(self, graph: GraphProto, plans: list[NodePlan], types: Mapping[str, int]) -> None:
-        self.graph, self.plans, self.types = graph, plans, types
+    ports: graph inputs and outputs that are float16 under their own name.
+    """
+
+    def __init__(
+        self,
+        graph: GraphProto,
+        plans: list[NodePlan],
+        types: Mapping[str, int],
+        ports: frozenset[str],
+        rounding: Constants,
+        half_type: HalfType,
+    ) -> None:
+        self.half_type = half_type
+        self.graph, self.plans, self.types, self.ports, self.rounding = graph, plans, types, ports, rounding
         self.nodes: list[NodeProto] = []
         self.initializers: list[TensorProto] = []
-        self.single = {value.name: value.name for value in graph.input if types.get(value.name) == TensorProto.FLOAT}
-        self.half: dict[str, str] = {}
+        floats = [value.name for value in graph.input if types.get(value.name) == TensorProto.FLOAT]
+        self.single = {name: name for name in floats if name not in ports}
+        self.half = {name: name for name in floats if name in ports}
         self.taken = {*types, *(value.name for value in graph.output)}
         # what is known by name elsewhere stays float32 under that name: graph outputs, and what inner graphs read
         self.public = {value.name for value in graph.output}
@@ -145,13 +223,14 @@ class _Rewriting:
             self.taken.update(node.output, names_read(node))
             if any(nested_graphs(node)):
                 self.public.update(names_read(node))
+        self.public -= ports
 
     def place_constants(
-        self, constants: Mapping[str, TensorProto], values: Mapping[str, np.ndarray], rounding: Rounding
+        self, constants: Mapping[str, TensorProto], values: Mapping[str, np.ndarray], rounded: Collection[str]
     ) -> None:
         """Each constant that is read, in the types in which it is; a default of a graph input stays as it is."""
-        read = self.public.union(*(names_read(node) for node in self.graph.node))
-        as_half: set[str] = set()
+        read = self.public.union(self.ports, *(names_read(node) for node in self.graph.node))
+        as_half = set(self.ports)
         as_single = set(self.public)
         for node, plan in zip(self.graph.node, self.plans, strict=True):
             as_half.update(node.input[position] for position in plan.inputs)
@@ -163,17 +242,23 @@ class _Rewriting:
             if name not in values or name in self.single:
                 self.initializers.append(constants[name])
                 continue
+            single = values[name]
+            if name in as_half or name in rounded:
+                half = self.rounding(name, single)
+                single = half.astype(np.float32) if name in rounded else single
             if name in as_half:
                 self.half[name] = self._half_name(name)
-                self.initializers.append(to_tensor(rounding(name, values[name]), self.half[name]))
+                self.initializers.append(to_tensor(half, self.half[name]))
             if name in as_single or name not in as_half:
                 self.single[name] = self._single_name(name)
-                self.initializers.append(to_tensor(values[name], self.single[name]))
+                self.initializers.append(to_tensor(single, self.single[name]))
 
     def add(self, node: NodeProto, plan: NodePlan) -> None:
         """The node with its inputs in the planned types, after the casts that are still missing."""
         new = NodeProto()
         new.CopyFrom(node)
+        captured = self.ports.intersection(names_read(node)) if any(nested_graphs(node)) else ()
+        rename_reads(new, {name: self._as_single(name) for name in sorted(captured)})
         for position, name in enumerate(node.input):
             if position in plan.inputs:
                 new.input[position] = self._as_half(name)
@@ -184,18 +269,23 @@ class _Rewriting:
         for position, name in enumerate(node.output):
             if position in plan.outputs:
                 self.half[name] = new.output[position] = self._half_name(name)
+            elif name in self.ports:
+                self.single[name] = new.output[position] = self._unused(f"{name}_float32")
             elif self.types.get(name) == TensorProto.FLOAT:
                 self.single[name] = name
         if plan.outputs:
-            make_half(new)
+            make_half(new, self.rounding, self.half_type.data_type)
         self.nodes.append(new)
         for name in node.output:
+            if name in self.ports and name not in self.half:
+                self.half[name] = self._cast(self.single[name], name, self.half_type.data_type)
             if name in self.public and name in self.half:
                 self._as_single(name)
 
     def _as_half(self, name: str) -> str:
         if name not in self.half:
-            self.half[name] = self._cast(self.single[name], self._unused(f"{name}_float16"), TensorProto.FLOAT16)
+            wanted = self._unused(f"{name}_{self.half_type.name}")
+            self.half[name] = self._cast(self.single[name], wanted, self.half_type.data_type)
         return self.half[name]
 
     def _as_single(self, name: str) -> str:
@@ -208,7 +298,7 @@ class _Rewriting:
         return target
 
     def _half_name(self, name: str) -> str:
-        return self._unused(f"{name}_float16") if name in self.public else name
+        return self._unused(f"{name}_{self.half_type.name}") if name in self.public else name
 
     def _single_name(self, name: str) -> str:
         return self._unused(f"{name}_float32") if self.half.get(name) == name else name
@@ -219,12 +309,12 @@ class _Rewriting:
         return name
 
 
-def make_half(node: NodeProto) -> None:
-    """Where an attribute decides the type of the output, let it say float16."""
+def make_half(node: NodeProto, rounding: Constants, data_type: int) -> None:
+    """Where an attribute decides the type of the output, let it say the half type."""
     if is_operator(node, "Cast"):
-        next(entry for entry in node.attribute if entry.name == "to").i = TensorProto.FLOAT16
+        next(entry for entry in node.attribute if entry.name == "to").i = data_type
     if is_operator(node, "ConstantOfShape"):
         filling = [numpy_helper.to_array(entry.t) for entry in node.attribute if entry.name == "value"]
-        half = Rounding()(node.output[0], filling[0] if filling else np.zeros(1, np.float32))
+        half = rounding(node.output[0], filling[0] if filling else np.zeros(1, np.float32))
         node.ClearField("attribute")
         node.attribute.append(helper.make_attribute("value", to_tensor(half, "value")))

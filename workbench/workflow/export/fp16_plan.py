@@ -58,8 +58,11 @@ def element_types(model: ModelProto, constants: Mapping[str, TensorProto]) -> di
     return {name: kind for name, kind in types.items() if kind}
 
 
-def plan_node(node: NodeProto, types: Mapping[str, int], opset: int) -> NodePlan:
-    """What the schema of one operator allows; all float32 where it is unknown or the node holds graphs."""
+def plan_node(node: NodeProto, types: Mapping[str, int], opset: int, half: str = HALF) -> NodePlan:
+    """What the schema of one operator allows; all float32 where it is unknown or the node holds graphs.
+
+    half: the type that takes the place of float32, as schemas write it.
+    """
     if is_operator(node, *AS_IT_IS):
         to_float = is_operator(node, "Cast") and attribute(node, "to") == TensorProto.FLOAT
         return NodePlan(outputs=frozenset([0]) if to_float else frozenset(), as_it_is=True)
@@ -75,12 +78,12 @@ def plan_node(node: NodeProto, types: Mapping[str, int], opset: int) -> NodePlan
         schema = onnx.defs.get_schema(node.op_type, opset)
     except onnx.defs.SchemaError:
         return FLOAT32
-    return plan_by_schema(node, types, schema)
+    return plan_by_schema(node, types, schema, half)
 
 
-def plan_by_schema(node: NodeProto, types: Mapping[str, int], schema: OpSchema) -> NodePlan:
+def plan_by_schema(node: NodeProto, types: Mapping[str, int], schema: OpSchema, half: str = HALF) -> NodePlan:
     """All parameters of one type variable stay together; one that must be float32 keeps its type."""
-    allowed = {entry.type_param_str: HALF in entry.allowed_type_strs for entry in schema.type_constraints}
+    allowed = {entry.type_param_str: half in entry.allowed_type_strs for entry in schema.type_constraints}
     inputs, variables = [], set()
     for position, name in enumerate(node.input):
         formal = schema.inputs[min(position, len(schema.inputs) - 1)]

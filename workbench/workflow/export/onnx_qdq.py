@@ -13,14 +13,14 @@ from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.dynamic import DynamicQuantizer
 from workbench.numerics.formats.format import Format
-from workbench.numerics.formats.integer import IntegerFormat
 from workbench.numerics.quantizer import Quantizer
 from workbench.workflow.choose import weight_names
 from workbench.workflow.export.qdq_elements import Element, element_of, refusal
 from workbench.workflow.export.rewiring import GraphEditor
+from workbench.workflow.export.saving import save_network
 from workbench.workflow.export.selfcheck import check_by_running
-from workbench.workflow.export.target import Target
-from workbench.workflow.plan import IntegerBias, plan
+from workbench.workflow.export.target import Order, Target
+from workbench.workflow.plan import IntegerBias, Plan, plan
 from workbench.workflow.recipe import Recipe
 
 
@@ -32,13 +32,18 @@ def needed_opset(model: Model, recipe: Recipe) -> int:
     return max([13, *needed, *blocked])
 
 
-def write(model: Model, recipe: Recipe, path: Path) -> tuple[Notice, ...]:
+def write(order: Order, path: Path) -> tuple[Notice, ...]:
     """The folded graph with the quantized tensors behind QuantizeLinear and DequantizeLinear; deterministic."""
+    return write_plan(order, path, plan(order.model, order.recipe))
+
+
+def write_plan(order: Order, path: Path, worked_out: Plan) -> tuple[Notice, ...]:
+    """The same for a recipe that is worked out already."""
+    model, recipe = order.model, order.recipe
     opset, notices = needed_opset(model, recipe), []
     proto = model.proto(opset=opset)
     if model.opset < opset:
         notices.append(Notice("opset", f"The file was raised from opset {model.opset} to {opset} for its formats."))
-    worked_out = plan(model, recipe)
     editor = GraphEditor(proto)
     for name, quantizer in worked_out.weights.items():
         _store_weight(editor, name, quantizer, model.tensors[name].array())
@@ -57,7 +62,7 @@ def write(model: Model, recipe: Recipe, path: Path) -> tuple[Notice, ...]:
         )
     finished = editor.finish()
     del finished.graph.value_info[:]
-    path.write_bytes(finished.SerializeToString(deterministic=True))
+    save_network(finished, path)
     return tuple(notices) + worked_out.notices
 
 
@@ -159,10 +164,11 @@ def _coded_and_back(
     """QuantizeLinear and DequantizeLinear of one scale, written so that onnxruntime keeps a Relu before them.
 
     onnxruntime removes a Relu before QuantizeLinear where the zero point already cuts at 0, but looks at the value of
-    the zero point for 8 and 16 bit integers alone: for int4 and fp8 it always removes it. Without a zero point (it is 0
-    then) it does not look; where a 4-bit zero point is needed, a Max of one input stands between.
+    the zero point for 8 and 16 bit integers alone: for int4 and fp8 it always removes it, and behind a Clip it refuses
+    the whole file. Without a zero point (it is 0 then) it does not look; where a 4-bit zero point is needed, a Max of
+    one input stands between.
     """
-    format, element = quantizer.format, _element(quantizer.format, is_weight=False)
+    element = _element(quantizer.format, is_weight=False)
     scale, zero_point = _scale_constants(editor, name, quantizer, element, ())
     nodes, read, parameters = [], name, [scale, zero_point]
     output_type: dict[str, Any] = {}
@@ -170,7 +176,7 @@ def _coded_and_back(
         if not quantizer.zero_point:
             parameters, output_type = [scale], {"output_dtype": _onnx_type(element)}
             editor.remove_constant(zero_point)
-        elif not isinstance(format, IntegerFormat) or quantizer.zero_point != format.qmin:
+        else:
             read = editor.fresh(f"{name}_kept")
             nodes.append(helper.make_node("Max", [name], [read], name=editor.fresh(f"{name}_Max")))
     nodes.append(helper.make_node("QuantizeLinear", [read, *parameters], [coded], name=first, **output_type))
@@ -186,4 +192,5 @@ ONNX_QDQ = Target(
     refusal=refusal,
     write=write,
     check=check_by_running,
+    profile="onnxruntime",
 )

@@ -10,10 +10,10 @@ import onnxruntime as ort
 
 from workbench.messages import Notice, WorkbenchError
 from workbench.models.model import Model
+from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.batches import Batches, Feeds, Outputs, Run, joined
 from workbench.workflow.comparison import OutputError
-from workbench.workflow.export.target import SelfCheck
-from workbench.workflow.recipe import Recipe
+from workbench.workflow.export.target import Order, SelfCheck
 from workbench.workflow.simulate import Simulator, quantized_run
 
 
@@ -36,16 +36,24 @@ def float_reading() -> ort.SessionOptions:
 
 
 def opened_file(path: Path, options: ort.SessionOptions | None = None) -> Run:
-    """A written file as a function of a feed; WorkbenchError where onnxruntime cannot load or run it."""
+    """A written file as a function of a feed; WorkbenchError where onnxruntime cannot load or run it.
+
+    Where the file takes float16 and the feed is float32, feeds are rounded and answers are float32 again.
+    """
     chosen = options or ort.SessionOptions()
     chosen.log_severity_level = 4
     with _refusing():
         session = ort.InferenceSession(str(path), chosen, providers=["CPUExecutionProvider"])
     names = [port.name for port in session.get_outputs()]
+    halves = {port.name for port in session.get_inputs() if port.type == "tensor(float16)"}
 
     def run(feeds: Feeds) -> Outputs:
+        rounded = {name: feeds[name].astype(np.float16) for name in halves if feeds[name].dtype == np.float32}
         with _refusing():
-            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+            answers = dict(zip(names, session.run(names, {**feeds, **rounded}), strict=True))
+        if not rounded:
+            return answers
+        return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in answers.items()}
 
     return run
 
@@ -59,17 +67,22 @@ def _refusing() -> Iterator[None]:
 
 
 def equal_bits(a: np.ndarray, b: np.ndarray) -> int:
-    """How many values of two arrays of one shape and dtype agree in all bits."""
+    """How many values of two arrays of one shape and dtype agree in all bits; NaN agrees with any NaN."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return 0
     if a.dtype.kind != "f":
         return int((a == b).sum())
     as_integers = np.dtype(f"u{a.dtype.itemsize}")
-    return int((np.ascontiguousarray(a).view(as_integers) == np.ascontiguousarray(b).view(as_integers)).sum())
+    same = np.ascontiguousarray(a).view(as_integers) == np.ascontiguousarray(b).view(as_integers)
+    return int((same | (np.isnan(a) & np.isnan(b))).sum())
 
 
-def check_by_running(model: Model, recipe: Recipe, path: Path, batches: Batches | None) -> SelfCheck:
-    """Full check; with data also bit-equality under `float_reading` and the result under default options."""
+def check_by_running(order: Order, path: Path, *, float_biases: bool = False) -> SelfCheck:
+    """Full check; with data also bit-equality under `float_reading` and the result under default options.
+
+    float_biases: the file is compared with a simulation in which no bias is quantized.
+    """
+    model, recipe, batches = order.model, order.recipe, order.batches
     check_file(path)
     if batches is None:
         notice = Notice("check", "No data was given, so the file was checked but not run; give data= to prove it.")
@@ -77,7 +90,7 @@ def check_by_running(model: Model, recipe: Recipe, path: Path, batches: Batches 
     first = batches.answers(model)[0]
     n_equal = n_values = 0
     answers: list[np.ndarray] = []
-    runs = quantized_run(model, recipe), opened_file(path, float_reading())
+    runs = quantized_run(model, recipe, float_biases=float_biases), opened_file(path, float_reading())
     for simulated, written in batches.all_steps(*runs):
         for port in model.outputs:
             n_equal += equal_bits(simulated[port.name], written[port.name])
@@ -107,6 +120,22 @@ def deployed_error(model: Model, path: Path, batches: Batches) -> OutputError:
     """The first answer of a file under default options against the float network."""
     first = batches.answers(model)[0]
     return Simulator(model, batches).error_of(first, _answers(path, batches, first))
+
+
+def simulated_answers(order: Order) -> np.ndarray:
+    """The first answer of the simulation, of all steps of the order's data."""
+    assert order.batches is not None
+    name = order.batches.answers(order.model)[0]
+    steps = order.batches.all_steps(quantized_run(order.model, order.recipe))
+    return joined(name, [outputs[name] for (outputs,) in steps])
+
+
+def distance_db(order: Order, path: Path) -> float:
+    """SQNR of a file's first answer against the simulation's, under default options, dB."""
+    assert order.batches is not None
+    sums = ErrorSums()
+    sums.add(simulated_answers(order), _answers(path, order.batches, order.batches.answers(order.model)[0]))
+    return sums.sqnr_db
 
 
 def _answers(path: Path, batches: Batches, name: str) -> np.ndarray:

@@ -59,7 +59,8 @@ class Answers:
         except WorkbenchError as error:
             if self.task is not None and labels is not None and _fits(self.task, reference, values):
                 raise WorkbenchError(f"{error}; the task is {self.task.name!r}, another one is set by task=") from None
-            return None, (Notice("task", f"The answers are not counted: {error}."),)
+            unused = "" if labels is None else " The labels are not used; task= or metric= says what they are."
+            return None, (Notice("task", f"The answers are not counted: {error}.{unused}"),)
 
 
 def given_labels(labels: Any, n_samples: int) -> Any:

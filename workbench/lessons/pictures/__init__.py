@@ -1,0 +1,1 @@
+"""Pictures that lessons alone need: pure functions that return a plotly Figure."""

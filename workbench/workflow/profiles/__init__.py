@@ -1,0 +1,1 @@
+"""What devices and runtimes can express and how they compute, as data."""

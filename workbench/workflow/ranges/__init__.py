@@ -1,0 +1,1 @@
+"""Ranges of other tools: read from their files, and turned into recipes."""
