@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_02
-from workbench.lessons.exercise import Wrong
 from workbench.lessons.pictures.precision_by_size import OCTAVES, precision_by_size, worst_relative_errors
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_numbers.ipynb"
@@ -62,15 +62,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers(name, answer):
-    JUDGES[name](answer)
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_why(name, answer, hint):
-    with pytest.raises(Wrong, match=hint):
-        JUDGES[name](answer)
+test_right_answers, test_wrong_answers_are_told_why, test_every_exercise_is_tried = exercise_tests(JUDGES, RIGHT, WRONG)
 
 
 def test_the_notebook_asks_what_is_judged():
@@ -80,12 +72,6 @@ def test_the_notebook_asks_what_is_judged():
     for name in JUDGES:
         assert asked.count(f"**Exercise {name}.**") == code.count(f'wb.lessons.check("{name}"') == 1
     assert " ".join(lesson_02.PATTERN) in asked
-
-
-def test_every_exercise_is_tried():
-    for name in JUDGES:
-        assert [case for case in RIGHT if case[0] == name]
-        assert len([case for case in WRONG if case[0] == name]) >= 3
 
 
 def test_an_answer_outside_of_the_lesson_counts(tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_03
-from workbench.lessons.exercise import Wrong
 from workbench.lessons.pictures.staircase import staircase
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03_uniform_quantization.ipynb"
@@ -116,15 +116,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers(name, answer):
-    JUDGES[name](answer)
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_why(name, answer, hint):
-    with pytest.raises(Wrong, match=hint):
-        JUDGES[name](answer)
+test_right_answers, test_wrong_answers_are_told_why, test_every_exercise_is_tried = exercise_tests(JUDGES, RIGHT, WRONG)
 
 
 def test_the_notebook_asks_what_is_judged():
@@ -137,12 +129,6 @@ def test_the_notebook_asks_what_is_judged():
     assert "Input {}, weight {}, bias {}, output {}".format(*formats) in asked
     assert "accumulators {} and {}".format(*lesson_03.ACCUMULATORS) in asked
     assert f"{lesson_03.TARGET_DB:g} dB" in asked
-
-
-def test_every_exercise_is_tried():
-    for name in JUDGES:
-        assert [case for case in RIGHT if case[0] == name]
-        assert len([case for case in WRONG if case[0] == name]) >= 3
 
 
 def test_the_staircase_is_what_the_quantizer_does():

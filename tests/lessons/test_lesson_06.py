@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_06
-from workbench.lessons.exercise import Wrong
 from workbench.lessons.pictures.centroid_rounds import centroid_rounds, levels_by_round
 
 JUDGES = {each.name: each.judge for each in lesson_06.EXERCISES}
@@ -98,21 +98,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers(name, answer):
-    JUDGES[name](answer)
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_why(name, answer, hint):
-    with pytest.raises(Wrong, match=hint):
-        JUDGES[name](answer)
-
-
-def test_every_exercise_is_tried():
-    for name in JUDGES:
-        assert [case for case in RIGHT if case[0] == name]
-        assert len([case for case in WRONG if case[0] == name]) >= 3
+test_right_answers, test_wrong_answers_are_told_why, test_every_exercise_is_tried = exercise_tests(JUDGES, RIGHT, WRONG)
 
 
 def test_the_room_of_codebooks_names_what_it_has():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_07
-from workbench.lessons.exercise import Wrong
 from workbench.lessons.pictures.budget import budget
 from workbench.lessons.pictures.ranked import ranked
 from workbench.lessons.spoiled import spoiled_pictures, spoiled_place
@@ -78,21 +78,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers(name, answer):
-    JUDGES[name](answer)
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_why(name, answer, hint):
-    with pytest.raises(Wrong, match=hint):
-        JUDGES[name](answer)
-
-
-def test_every_exercise_is_tried():
-    for name in JUDGES:
-        assert [case for case in RIGHT if case[0] == name]
-        assert len([case for case in WRONG if case[0] == name]) >= 3
+test_right_answers, test_wrong_answers_are_told_why, test_every_exercise_is_tried = exercise_tests(JUDGES, RIGHT, WRONG)
 
 
 def test_the_damaged_picture_is_the_one_the_findings_name():

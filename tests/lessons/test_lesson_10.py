@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
-import pytest
 
 import workbench as wb
+from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_10
-from workbench.lessons.exercise import Wrong
 
 JUDGES = {each.name: each.judge for each in lesson_10.EXERCISES}
 WEIGHT = wb.demo.model().tensors[lesson_10.TENSOR].distribution()
@@ -144,21 +143,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers(name, answer):
-    JUDGES[name](answer)
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_why(name, answer, hint):
-    with pytest.raises(Wrong, match=hint):
-        JUDGES[name](answer)
-
-
-def test_every_exercise_is_tried():
-    for name in JUDGES:
-        assert [case for case in RIGHT if case[0] == name]
-        assert len([case for case in WRONG if case[0] == name]) >= 3
+test_right_answers, test_wrong_answers_are_told_why, test_every_exercise_is_tried = exercise_tests(JUDGES, RIGHT, WRONG)
 
 
 def test_the_format_of_the_lesson_is_registered_no_longer_than_needed():
