@@ -41,6 +41,7 @@ def test_a_note_is_one_step_and_one_line(app):
 
 def test_no_figure_is_worked_out_anew(app):
     study = app.study
+    assert study.worker.wait(60, idle=True)  # the output curve, too
     before = study.state
     assert before.measured.complete and not before.updating
     generations = []
