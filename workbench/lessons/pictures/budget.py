@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -36,10 +36,7 @@ def budget(
     corner = {"type": "rect", "y0": least_db, "y1": top_db, "line": {"width": 0}}
     corner |= {"xref": "x", "x0": 0, "x1": most_bytes, "fillcolor": CORNER, "layer": "below"}
     layout = {
-        "margin": {"l": 62, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
-        "annotations": [],
+        **frame(left=62),
         "shapes": [corner],
         "xaxis": axis | {"title": {"text": "weights, bytes"}, "range": _range(ways), "tickformat": ","},
         "yaxis": axis | {"title": {"text": "output SQNR, dB"}, "range": [lowest, top_db]},

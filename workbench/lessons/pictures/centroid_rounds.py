@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
 from workbench.numerics.codebooks.fitting import fit_levels
 from workbench.numerics.codebooks.lloyd import clusters, density_start, linear_start, lloyd
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.numerics.values import as_float32
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -78,10 +78,7 @@ def _layout() -> dict[str, Any]:
     level = axis | {"title": {"text": "level, in the weight's unit"}}
     error = axis | {"title": {"text": "error / least error"}, "type": "log", "anchor": "x3"}
     return {
-        "margin": {"l": 72, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
-        "annotations": [],
+        **frame(),
         "xaxis": across | {"domain": [0.0, 0.29]},
         "xaxis2": across | {"domain": [0.33, 0.62], "anchor": "y2"},
         "xaxis3": across | {"domain": [0.74, 1.0], "anchor": "y3"},

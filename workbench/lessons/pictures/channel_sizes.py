@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.values import as_float32
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -58,11 +58,8 @@ def _layout(bottom: float, top: float, n: int, half: float) -> dict[str, Any]:
     span = [float(np.log10(bottom)), float(np.log10(1.4 * top))]
     line = {"color": LIGHT.quantized, "width": 2, "dash": "dash"}
     return {
-        "margin": {"l": 72, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
+        **frame(),
         "bargap": 0.25,
-        "annotations": [],
         "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": half, "y1": half, "line": line}],
         "xaxis": axis | {"title": {"text": "output channel, number"}, "range": [-0.7, n - 0.3]},
         "yaxis": axis

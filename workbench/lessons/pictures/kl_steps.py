@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.compatibility.definition import expand, group_starts
 from workbench.numerics.clipping.compatibility.relative_entropy import relative_entropy_terms
@@ -12,7 +13,6 @@ from workbench.numerics.clipping.compatibility.slides import DEFINITION
 from workbench.numerics.clipping.entropy import entropy
 from workbench.numerics.clipping.sweep import ThresholdCurve
 from workbench.numerics.statistics.linear_histogram import LinearHistogram
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -212,10 +212,7 @@ def _legend(data: list[dict[str, Any]]) -> dict[str, str]:
 def _layout(x: str, y: str) -> dict[str, Any]:
     axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
     return {
-        "margin": {"l": 72, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
-        "annotations": [],
+        **frame(),
         "xaxis": axis | {"title": {"text": x}},
         "yaxis": axis | {"title": {"text": y}},
     }

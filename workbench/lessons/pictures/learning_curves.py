@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.lessons.training import Run
 from workbench.messages import WorkbenchError
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -54,10 +54,7 @@ def _layout() -> dict[str, Any]:
     axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
     across = axis | {"title": {"text": "epoch"}}
     return {
-        "margin": {"l": 72, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
-        "annotations": [],
+        **frame(),
         "xaxis": across | {"domain": [0.0, 0.44]},
         "xaxis2": across | {"domain": [0.56, 1.0], "anchor": "y2"},
         "yaxis": axis | {"title": {"text": "loss, nats"}, "type": "log"},

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
 from workbench.ui.charts.annotated import stagger
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.plain_text import plain
 from workbench.ui.charts.sheet import WIDTH, Heading, on_paper
@@ -73,9 +73,7 @@ def _layout(span: tuple[float, float]) -> dict[str, Any]:
     axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
     room = 0.02 * (span[1] - span[0])
     return {
-        "margin": {"l": LEFT, "r": RIGHT, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
+        **frame(LEFT, RIGHT),
         "xaxis": axis
         | {"title": {"text": "threshold T, in the tensor's own unit"}, "range": [span[0] - room, span[1] + room]},
         "yaxis": axis | {"title": {"text": "SQNR, dB"}},

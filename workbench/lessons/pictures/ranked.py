@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.ui.charts.distribution import FONT
+from workbench.lessons.pictures.frame import frame
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 from workbench.workflow.ranking import Ranking
@@ -36,11 +36,8 @@ def ranked(ranking: Ranking) -> "go.Figure":
 
 def _layout(longest: float) -> dict[str, Any]:
     return {
-        "margin": {"l": 230, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
+        **frame(left=230),
         "bargap": 0.25,
-        "annotations": [],
         "xaxis": {
             "title": {"text": "SQNR of the output, dB"},
             "gridcolor": LIGHT.grid,

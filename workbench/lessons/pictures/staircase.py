@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import frame
 from workbench.messages import WorkbenchError
 from workbench.numerics.quantizer import Quantizer
-from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.sheet import Heading, on_paper
 
@@ -61,10 +61,7 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, **rest: Any) -> 
 def _layout() -> dict[str, Any]:
     axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": True, "zerolinecolor": LIGHT.before}
     return {
-        "margin": {"l": 72, "r": 24, "t": 20, "b": 50},
-        "font": {"family": FONT, "size": 11, "color": LIGHT.muted},
-        "showlegend": False,
-        "annotations": [],
+        **frame(),
         "xaxis": axis | {"title": {"text": "value, in the tensor's own unit"}, "anchor": "y2"},
         "yaxis": axis | {"title": {"text": "becomes"}, "domain": [0.42, 1.0]},
         "yaxis2": axis | {"title": {"text": "error"}, "domain": [0.0, 0.34]},
