@@ -1,5 +1,6 @@
 """The command line: files in, files out, words or JSON, and exit codes that a build machine can go by."""
 
+import argparse
 import io
 import json
 import subprocess
@@ -13,6 +14,8 @@ from PIL import Image
 
 from tests.real_networks import inputs, model_path, needs_assets
 from tests.workflow.small_models import constant, images, saved, small_cnn
+from workbench import demo
+from workbench.cli.choosing import n_bytes
 from workbench.cli.data import read_given
 from workbench.cli.main import COMMANDS, main, parser, plain
 from workbench.workflow.opening import load
@@ -69,6 +72,97 @@ def test_quantize_saves_the_recipe_beside_and_apply_writes_the_same(files, tmp_p
     code, result, _ = run(capsys, *call, "-o", tmp_path / "again.onnx")
     assert code == 0 and result["bit_equal"] == 1.0
     assert (tmp_path / "again.onnx").read_bytes() == (files / "q.onnx").read_bytes()
+
+
+def test_several_formats_share_a_budget_or_a_wish(files, tmp_path, capsys):
+    call = ["quantize", files / "net.onnx", "--data", files / "x.npy", "--weights", "int4,int8"]
+    written = ["--target", "recipe", "-o", tmp_path / "q.recipe.json"]
+    formats = {}
+    for wish in (("--budget", "1 MB"), ("--budget", "0.1kB"), ("--min-sqnr", "5")):
+        code, _, said = run(capsys, *call, *wish, *written)
+        if wish[1] == "0.1kB":
+            assert code == 2 and said.startswith("workbench quantize: --budget 100: the smallest mix takes"), said
+            continue
+        recipe = Recipe.load(tmp_path / "q.recipe.json")
+        formats[wish] = {name: choice.format for name, choice in recipe.items() if name.endswith("weight")}
+        assert code == 0 and len(recipe) == 6
+    large, small = formats.values()
+    assert set(large.values()) == {"int8"} and "int4" in small.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("200000", 200_000), ("1e3", 1000), ("2.5E+2", 250), ("200kB", 200_000), ("0.2 MB", 200_000), (" 1 gb ", 10**9),
+     ("200KiB", 204_800), ("1.5MiB", 3 << 19), (".5 GiB", 1 << 29), ("9B", 9), ("1e1kb", 10_000)],
+)  # fmt: skip
+def test_numbers_of_bytes(text, expected):
+    assert n_bytes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "kB", "1ib", "-1", "1e", "nan", "inf", "1e999", "1.2.3", "1 kB 2", "0x10"])
+def test_what_is_no_number_of_bytes(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no number of bytes; expected such as 200000"):
+        n_bytes(text)
+
+
+def test_a_list_of_one_format_is_that_format(files, tmp_path, capsys):
+    call = ["quantize", files / "net.onnx", "--data", files / "x.npy", "-o", tmp_path / "q.onnx"]
+    code, _, said = run(capsys, *call, "--weights", " int8, ")
+    assert code == 0, said
+    assert (tmp_path / "q.onnx").read_bytes() == (files / "q.onnx").read_bytes()
+
+
+def test_equalize_writes_the_same_network(tmp_path, capsys):
+    net, out = demo.model(hard=True), tmp_path / "equal.onnx"
+    np.save(tmp_path / "x.npy", demo.data()[1][:32])
+    data = ["--data", tmp_path / "x.npy"]
+    code, result, _ = run(capsys, "equalize", net.path, *data, "-o", out, "--power-of-two")
+    assert code == 0 and result["files"] == [str(out)] and result["outputs"]["bit_equal"] == 1.0
+    assert len(result["pairs"]) == 4 and len(load(out).layers) == len(net.layers)
+    code, _, said = run(capsys, "equalize", net.path, "-o", tmp_path / "no.onnx", "--clip-as-relu")
+    assert code == 2 and "needs data" in said and not (tmp_path / "no.onnx").exists()
+
+
+def test_a_recipe_as_the_target_is_written_where_it_was_asked_for(files, tmp_path, capsys):
+    call = ["quantize", files / "net.onnx", "--data", files / "x.npy", "--target", "recipe"]
+    code, result, _ = run(capsys, *call, "-o", tmp_path / "q.recipe.json")
+    assert code == 0 and result["files"] == [result["recipe"]] == [str(tmp_path / "q.recipe.json")]
+    assert [path.name for path in tmp_path.iterdir()] == ["q.recipe.json"]
+    assert Recipe.load(tmp_path / "q.recipe.json") == Recipe.load(files / "q.recipe.json")
+    code, result, _ = run(capsys, *call, "-o", tmp_path / "a.json", "--recipe", tmp_path / "b.json")
+    assert code == 0 and (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_labels_are_read_and_checked_whatever_is_asked_for(files, tmp_path, capsys):
+    (tmp_path / "few.txt").write_text("1 2 3", encoding="utf-8")
+    np.save(tmp_path / "many.npy", np.zeros(65, np.int64))
+    np.save(tmp_path / "one.npy", np.zeros((), np.int64))
+    out = tmp_path / "out"
+    calls = [
+        ["quantize", files / "net.onnx", "-o", out],
+        ["apply", files / "q.recipe.json", files / "net.onnx", "-o", out],
+        ["report", files / "q.recipe.json", files / "net.onnx", "-o", out],
+        ["convert", files / "net.onnx", "--to", "fp16", "-o", out],
+    ]
+    for labels, n in (("few.txt", 3), ("many.npy", 65), ("one.npy", 0)):
+        for call in calls:
+            code, _, said = run(capsys, *call, "--data", files / "x.npy", "--labels", tmp_path / labels)
+            assert code == 2 and f"{labels}: {n} labels for 64 samples; give one label a sample" in said
+            assert not out.exists()
+    limited = [*calls[-1], "--data", files / "x.npy", "--limit", 3]
+    assert run(capsys, *limited, "--labels", tmp_path / "many.npy")[0] == 0  # of the first samples
+    assert run(capsys, *limited, "--labels", tmp_path / "few.txt")[0] == 0
+
+
+def test_a_file_that_is_read_only_is_refused_before_any_work(files, tmp_path, capsys, monkeypatch):
+    place = tmp_path / "q.onnx"
+    place.write_text("old")
+    place.chmod(0o444)
+    monkeypatch.setattr("workbench.workflow.opening.load", None)  # nothing is loaded
+    for call in (["-o", place], ["-o", tmp_path / "other.onnx", "--recipe", place]):
+        code, _, said = run(capsys, "quantize", files / "net.onnx", "--data", files / "x.npy", *call)
+        assert code == 2 and "q.onnx is read-only; give another name" in said
+    assert place.read_text() == "old" and [*tmp_path.iterdir()] == [place]
 
 
 def test_formats_find_their_target(files, tmp_path, capsys):
@@ -187,6 +281,9 @@ def test_sequences_with_a_state(tmp_path, capsys):
     [
         (["convert", "{net}", "--to", "fp17", "-o", "{out}"], "unknown format 'fp17'"),
         (["convert", "{net}", "--to", "fp32", "-o", "{out}"], "is float32 already"),
+        (["quantize", "{net}", "--data", "{x}", "-o", "{out}", "--weights", "int4,int8"], "give --budget BYTES"),
+        (["quantize", "{net}", "--data", "{x}", "-o", "{out}", "--budget", "9kB"], "--budget is for several formats"),
+        (["quantize", "{net}", "--data", "{x}", "-o", "{out}", "--weights", " ,"], "--weights ' ,' names no format"),
         (["convert", "{net}", "--to", "fp16", "-o", "{out}", "--option", "speed=9"], "takes no option 'speed'"),
         (["convert", "{net}", "--to", "int8", "-o", "{out}", "--keep-io"], "takes no option 'keep_io_types'"),
         (["convert", "{net}", "--to", "int8", "-o", "{out}", "--target", "abacus"], "unknown export target"),
@@ -239,7 +336,9 @@ def test_what_cannot_be_done_is_said_in_words_and_leaves_nothing(files, tmp_path
 
 
 @pytest.mark.parametrize("argv", [[], ["fly"], ["convert"], ["check", "a.onnx", "--data", "x", "--limit", "0"],
-                                  ["report", "a", "b", "-o", "c", "--max-loss", "200%"]])  # fmt: skip
+                                  ["report", "a", "b", "-o", "c", "--max-loss", "200%"],
+                                  *(["report", "a", "b", "-o", "c", "--min-sqnr", it] for it in ("nan", "inf", "x")),
+                                  ["quantize", "a", "--data", "x", "-o", "c", "--budget", "5 KB/s"]])  # fmt: skip
 def test_wrong_usage(capsys, argv):
     assert main(argv) == 2
     assert "usage:" in capsys.readouterr().err

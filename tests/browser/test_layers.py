@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.one_app import no_trouble, open_once, settle, value
+from workbench.ui.panel import PANELS
 
 
 @pytest.fixture(scope="module")
@@ -12,6 +13,13 @@ def notebook(open_shared):
 
 def line(notebook, index):
     return notebook.page.locator(f".wb-list [data-index='{index}']")
+
+
+SHOWN = "() => [...document.querySelectorAll('.wb-list .wb-cell-0')].map((cell) => cell.textContent)"
+FITS = (
+    "() => [...document.querySelectorAll('.wb-list .wb-cell-0')].every((cell) => cell.scrollWidth <= cell.clientWidth)"
+)
+SHORT = "([names, room]) => { %s; return shortNames(names, () => room, (text) => [...text].length); }"
 
 
 def picked(notebook):
@@ -87,3 +95,48 @@ def test_more_height_for_the_pages_leaves_the_plot_as_it_is(notebook):
     assert plot.bounding_box()["height"] == before[0]
     page.get_by_role("button", name="more height for this part").click()
     page.wait_for_function(f"() => document.querySelector('.wb-room-network').clientHeight < {before[1] + 5}")
+
+
+def test_layers_can_be_told_apart_where_there_is_little_room(notebook):
+    page = notebook.page
+    names = value(notebook, "[layer.name for layer in app.study.model.layers]")
+    page.wait_for_function(f"(names) => JSON.stringify(({SHOWN})()) === JSON.stringify(names)", arg=names)
+    for width in (1300, 1100, 1000, 900):
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_function(
+            f"(names) => ({FITS})() && JSON.stringify(({SHOWN})()) !== JSON.stringify(names)", arg=names
+        )
+        shown = page.evaluate(SHOWN)
+        assert len(set(shown)) == len(names) and all(a[0] == b[0] for a, b in zip(shown, names, strict=True))
+        cell = line(notebook, names.index("blocks.0.depthwise.conv")).get_by_role("gridcell").first
+        assert cell.get_attribute("aria-label") == "blocks.0.depthwise.conv"
+        assert cell.get_attribute("title").startswith("blocks.0.depthwise.conv (")
+    page.set_viewport_size({"width": 1480, "height": 1000})
+    page.wait_for_function(f"(names) => JSON.stringify(({SHOWN})()) === JSON.stringify(names)", arg=names)
+    no_trouble(notebook)
+
+
+@pytest.mark.parametrize(
+    ("names", "room", "expected"),
+    [
+        (["stem.conv", "blocks.0.depthwise.conv"], 23, ["stem.conv", "blocks.0.depthwise.conv"]),
+        (["stem.conv", "blocks.0.depthwise.conv"], 18, ["stem.conv", "b.0.depthwise.conv"]),
+        (["a.down.conv", "a.deep.conv"], 9, ["a.do.conv", "a.de.conv"]),
+        (["a.block12.conv", "a.block1.conv"], 10, ["a.b12.conv", "a.b1.conv"]),
+        (["x" * 30 + "1", "x" * 30 + "2"], 7, ["xx…xxx1", "xx…xxx2"]),
+        (["1" + "x" * 30, "x" * 9 + "2" + "x" * 21], 8, ["1x…xxxxx", "xx…xxxxx"]),
+        (["left_" + "x" * 30, "lest_" + "x" * 30], 8, ["1: l…xxx", "2: l…xxx"]),
+    ],
+)
+def test_names_are_shortened_to_what_tells_them_apart(notebook, names, room, expected):
+    script = (PANELS / "names.js").read_text(encoding="utf-8")
+    assert notebook.page.evaluate(SHORT % script, [names, room]) == expected
+
+
+def test_thousands_of_names_stay_different(notebook):
+    script = (PANELS / "names.js").read_text(encoding="utf-8")
+    names = [
+        f"model.layers.{i}.{part}.{side}" for i in range(500) for part in ("attn.q", "attn.k", "mlp") for side in "ab"
+    ]
+    shown = notebook.page.evaluate(SHORT % script, [names, 12])
+    assert len(set(shown)) == len(names) and max(map(len, shown)) <= 12

@@ -50,6 +50,14 @@ def made_small(notebook):
     resize(notebook, SMALL, "wb-low wb-railed")
 
 
+def asks(notebook, question, wanted):
+    """Wait until the app asks a question, or no longer does."""
+    for _ in range(100):
+        if value(notebook, f"{question!r} in app.study.state.asked") is wanted:
+            return
+    raise AssertionError(f"{question} is {'not ' if wanted else ''}asked")
+
+
 def shown(notebook, selector, condition="true"):
     """Wait until the element is visible (or not) in the way that CSS says it."""
     script = "([s, wanted]) => (getComputedStyle(document.querySelector(s)).visibility === 'visible') === wanted"
@@ -154,6 +162,13 @@ def test_the_bottom_row_is_tabs_whose_pages_open_over_the_plot(notebook):
     click(notebook, ".wb-taller")
     page.wait_for_function(f"(least) => {APP}.querySelector('.wb-causes').clientHeight > least", arg=height + 100)
     click(notebook, ".wb-taller")
+    asks(notebook, "causes", True)
+    click(notebook, ".wb-page-tabs [data-page=causes]")
+    shown(notebook, ".wb-causes", "false")
+    asks(notebook, "causes", False)  # nobody sees the page
+    click(notebook, ".wb-page-tabs [data-page=causes]")
+    shown(notebook, ".wb-causes")
+    asks(notebook, "causes", True)
     resize(notebook, {"width": 1480, "height": 1000}, "")
     assert page.evaluate(f"{APP}.dataset.foot") == ""
     no_trouble(notebook)

@@ -16,13 +16,14 @@ from workbench.numerics.formats.rounding import ROUNDINGS
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.statistics.histogram import Histogram
 from workbench.numerics.statistics.sorted_sums import SortedSums
+from workbench.ui.sources import joined
 from workbench.ui.threshold.following import is_fine
 from workbench.ui.threshold.payload import payload_of
 from workbench.ui.threshold.subject import Subject
-from workbench.ui.threshold.widget import FIGURES, joined
+from workbench.ui.threshold.widget import FIGURES, HERE
 
 SHARES = np.linspace(0.05, 1.0, 39)
-SCRIPT = joined(*FIGURES)
+SCRIPT = joined(HERE, *FIGURES)
 OWN = {
     "no_zero": format_from_levels("no_zero", [-2, -0.5, 0.25, 1, 1.5]),
     "positive": format_from_levels("positive", [1, 2, 4, 8]),

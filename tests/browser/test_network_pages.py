@@ -90,7 +90,7 @@ def test_low_tensors_and_the_largest_drop_are_marked(notebook):
     assert notebook.page.locator(".wb-depth-count").text_content() == f"{len(low)} below cosine 0.98"
     fall = notebook.page.locator(".wb-depth-fall")
     tensor = fall.text_content().split(" dB at ")[1]
-    assert fall.text_content().startswith("largest drop: −") and tensor in names(notebook)
+    assert fall.text_content().startswith("spoils most: −") and tensor in names(notebook)
     fall.click()
     assert selected(notebook) == tensor
     no_trouble(notebook)

@@ -8,8 +8,9 @@ import pytest
 from tests.browser.one_app import ACTIVATION, CELL, no_trouble, settle
 from tests.browser.watching import HERTZ
 from tests.ui.threshold.test_output import curve
+from workbench.ui.sources import joined
 from workbench.ui.threshold.output import curve_facts
-from workbench.ui.threshold.widget import FIGURES, joined
+from workbench.ui.threshold.widget import FIGURES, HERE
 
 MANY = "import numpy as np\n" + CELL.replace(
     "evaluation=evaluation, labels=labels", "evaluation=np.tile(evaluation, (100, 1, 1, 1))"
@@ -149,7 +150,7 @@ def test_what_other_tensors_make_out_of_date_is_measured_again(notebook):
 
 def test_the_page_predicts_as_python_does(browser):
     page, rng = browser.new_page(), np.random.default_rng(0)
-    page.add_script_tag(content=f"window.js = (() => {{ {joined(*FIGURES)}; return {{ predictedAt }}; }})();")
+    page.add_script_tag(content=f"window.js = (() => {{ {joined(HERE, *FIGURES)}; return {{ predictedAt }}; }})();")
     ask = "([facts, ranges]) => ranges.map(([low, high]) => js.predictedAt(facts, low, high))"
     factors = np.exp(rng.uniform(np.log(0.03), np.log(1.5), (200, 2)))
     try:

@@ -1,8 +1,11 @@
 """What the plot tells beside its curves: whence extremes came, codes, what was before; by mouse and by keys."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.browser.one_app import ACTIVATION, look_at, no_trouble, settle, value
+from workbench.ui.threshold import widget
 
 AGAIN = f"""app.study.take_back()
 app.study.wait(60)
@@ -247,3 +250,27 @@ def test_each_sample_as_a_thin_line(notebook):
     page.wait_for_function(f"() => ({INK})() === 0")
     assert value(notebook, "'sample_lines' in app.study.state.asked") is False
     no_trouble(notebook)
+
+
+def test_the_figure_is_waited_for_where_the_page_does_not_know_it_yet(notebook):
+    script = (Path(widget.__file__).parent / "composed.js").read_text(encoding="utf-8")
+    tried = notebook.page.evaluate(
+        """async (script) => {
+          const figureOf = new Function(`${script}; return figureOf;`)();
+          const tried = { model: 0, widget: 0 };
+          const refuse = (what, least) => {
+            tried[what] += 1;
+            if (tried[what] < least) throw new Error("not known yet");
+          };
+          const host = {
+            async getModel() { refuse("model", 3); return { get: () => [1] }; },
+            async getWidget() { refuse("widget", 9); return "drawn"; },
+          };
+          const drawn = await figureOf("anywidget:1", host, new AbortController().signal);
+          const none = { async getModel() { throw new Error("gone"); } };
+          const closed = await figureOf("anywidget:1", none, AbortSignal.abort());
+          return [drawn, closed, tried.widget];
+        }""",
+        script,
+    )
+    assert tried == ["drawn", None, 9]

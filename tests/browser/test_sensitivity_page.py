@@ -6,8 +6,10 @@ import io
 import pytest
 
 from tests.browser.one_app import click, no_trouble, open_once, settle, value
+from tests.browser.test_accessibility import violations
 
-AGAIN = """from workbench.ui.panels.sensitivity import SensitivityPanel
+AGAIN = """from workbench.ui.panels.mixes import MixesPanel
+from workbench.ui.panels.sensitivity import SensitivityPanel
 from workbench.ui.topics import sensitivity as topic
 from workbench.ui.topics.sensitivity_estimates import Options
 from workbench.ui.topics.sensitivity import sensitivities_of
@@ -16,6 +18,8 @@ app.study.set_recipe(start)
 app.study.select("stem.conv.weight")
 panel = next(part for part in app._parts if isinstance(part, SensitivityPanel))
 panel._ask(Options())
+mixes = next(part for part in app._parts if isinstance(part, MixesPanel))
+mixes.on_open({"open": False})
 app.pages.turn_to("sensitivity")"""
 
 
@@ -176,6 +180,81 @@ def test_a_change_is_followed_and_a_drag_is_not_disturbed(notebook):
     no_trouble(notebook)
 
 
+def dots(notebook):
+    return notebook.page.locator(".wb-mix-dot")
+
+
+def mix_in_use(notebook):
+    """Key of the mix that the recipe has; "" where it has none of them."""
+    return value(notebook, "next((row['key'] for row in mixes.view['mixes'] if row['present']), '')")
+
+
+def test_mixes_are_found_chosen_by_keys_used_and_undone(notebook):
+    page = notebook.page
+    page.locator(".wb-sens-mix").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement?.matches('.wb-mix-find')")
+    settle(notebook)
+    assert page.locator(".wb-mix-none").inner_text().startswith("Spend bytes where they count")
+    assert not page.locator(".wb-sens-sides").is_visible()
+    page.keyboard.press("Enter")
+    settle(notebook)
+    page.wait_for_function("document.querySelector('.wb-mix-dot[aria-checked=true]')")
+    rows, best = value(notebook, "mixes.view['mixes']"), value(notebook, "mixes.view['best']")
+    assert dots(notebook).count() == page.locator(".wb-mix-table tbody tr").count() == len(rows) >= 10
+    assert page.evaluate("document.activeElement.className").endswith("wb-mix-find")  # the focus stays
+    found = next(row for row in rows if row["key"] == best)
+    words = page.locator(".wb-mix-sentence").inner_text()
+    assert words.startswith(f"{found['words']}: ") and f"{found['db']:.1f} dB" in words
+    names = page.locator(".wb-mix-name").all_text_contents()
+    assert {"all INT4", "all INT8", "all FP16", "now"} <= set(names)
+    for theme in ("dark", "light"):
+        notebook.set_theme(theme)
+        assert violations(page) == []
+
+    page.locator(".wb-mix-dot[aria-checked=true]").focus()
+    page.keyboard.press("ArrowLeft")
+    front = [row for row in rows if row["front"]]
+    smaller = front[[row["key"] for row in front].index(best) - 1]
+    chosen = page.locator(".wb-mix-dot[aria-checked=true]")
+    assert chosen.count() == 1 and chosen.get_attribute("aria-label").startswith(smaller["words"])
+    assert chosen.evaluate("(dot) => dot === document.activeElement")
+    use = page.locator(".wb-mix-use")
+    use.focus()
+    page.keyboard.press("Enter")
+    assert mix_in_use(notebook) == smaller["key"]
+    page.wait_for_function("document.querySelector('.wb-mix-use').textContent === 'In use'")
+    assert use.evaluate("(button) => button === document.activeElement")
+    assert value(notebook, "app.recipe['stem.conv.weight'].format") in ("int4", "int8", "fp16")
+    page.get_by_role("button", name="undo").first.click()
+    settle(notebook)
+    assert value(notebook, "app.recipe is start") is True
+    no_trouble(notebook)
+
+
+def test_mixes_by_mouse_copied_refused_and_left(notebook):
+    page = notebook.page
+    click(notebook, ".wb-sens-mix")
+    page.get_by_label("what the mix has to keep to").select_option("sqnr")
+    settle(notebook)
+    page.get_by_label("output SQNR, dB", exact=True).fill("200")
+    page.keyboard.press("Enter")
+    settle(notebook)
+    page.wait_for_function("document.querySelector('.wb-mix-note').textContent.includes('200 dB were asked')")
+    page.locator(".wb-mix-table tbody tr").nth(1).click()
+    second = value(notebook, "mixes.view['mixes'][1]")
+    assert page.locator(".wb-mix-dot[aria-checked=true]").get_attribute("aria-label").startswith(second["words"])
+    page.locator(".wb-mix-copy", has_text="CSV").click()
+    page.wait_for_function("[...document.querySelectorAll('.wb-mix-copy')].some((b) => b.textContent === 'Copied')")
+    table = list(csv.reader(io.StringIO(page.evaluate("navigator.clipboard.readText()"))))
+    assert table[0] == ["kB", "output SQNR dB", "same answers %", "weights", "front"]
+    assert len(table) == 1 + dots(notebook).count() and table[2][3] == second["words"]
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.activeElement?.matches('.wb-sens-mix')")
+    assert page.locator(".wb-sens-sides").is_visible() and not page.locator(".wb-mix").is_visible()
+    no_trouble(notebook)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(900, 700), (1000, 640), (2560, 1400)])
 def test_nothing_sticks_out(notebook, theme, size):
@@ -191,6 +270,14 @@ def test_nothing_sticks_out(notebook, theme, size):
       const [a, b] = [e.getBoundingClientRect(), e.closest(".wb-sens").getBoundingClientRect()];
       return a.left >= b.left && a.right <= b.right;
     }"""
-    for name in (".wb-sens-run", ".wb-sens-what"):
+    for name in (".wb-sens-run", ".wb-sens-what", ".wb-sens-mix"):
         assert notebook.page.locator(name).evaluate(inside)
+    click(notebook, ".wb-sens-mix")
+    click(notebook, ".wb-mix-find")
+    settle(notebook)
+    mixes = notebook.page.locator(".wb-mix")
+    notebook.page.wait_for_function("document.querySelector('.wb-mix-dot')")
+    assert mixes.evaluate("(p) => p.scrollWidth <= p.clientWidth + 1 && p.scrollHeight <= p.clientHeight + 1")
+    for name in (".wb-mix-find", ".wb-mix-use", ".wb-mix-svg"):
+        assert notebook.page.locator(name).evaluate(inside.replace(".wb-sens", ".wb-mix"))
     no_trouble(notebook)

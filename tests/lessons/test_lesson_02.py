@@ -10,6 +10,7 @@ import pytest
 import workbench as wb
 from tests.lessons.cases import exercise_tests
 from workbench.lessons import lesson_02
+from workbench.lessons.pictures.frame import in_ink
 from workbench.lessons.pictures.precision_by_size import OCTAVES, precision_by_size, worst_relative_errors
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_numbers.ipynb"
@@ -95,7 +96,8 @@ def test_worst_errors_are_half_a_step_of_each_format():
 def test_the_picture_has_a_labelled_line_for_each_format():
     figure = precision_by_size(("fp16", "q8"))
     assert [trace.name for trace in figure.data] == [wb.FORMATS[name].title for name in ("fp16", "q8")]
-    assert {"FP16", wb.FORMATS["q8"].title} <= {note.text for note in figure.layout.annotations}
+    names = [in_ink(title) for title in ("FP16", wb.FORMATS["q8"].title)]
+    assert set(names) <= {note.text for note in figure.layout.annotations}
     assert figure.layout.xaxis.title.text and figure.layout.yaxis.title.text
     for wrong in ((), ("fp16",) * 7):
         with pytest.raises(wb.WorkbenchError, match="expected 1 to 6"):

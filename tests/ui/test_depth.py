@@ -1,5 +1,7 @@
 """The page of the error along the depth, without a browser."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.ui.studies import images
 from workbench.ui.panels.depth import DepthPanel
 from workbench.ui.study import Study
 from workbench.workflow.comparison import LOW_COSINE
-from workbench.workflow.depth import error_along_depth
+from workbench.workflow.depth import ErrorAlongDepth, error_along_depth
 
 
 @pytest.fixture
@@ -56,6 +58,16 @@ def test_a_network_that_is_exact_has_nothing_to_draw(panel):
     panel.study.wait(60)
     assert set(panel.view["depth"]) == {"inf"} and panel.view["drop"] is None
     assert "the network is exact" in panel.view["missing"]
+
+
+def test_a_tensor_that_is_not_finite_is_named(panel, model, monkeypatch):
+    known = error_along_depth(model, panel.study.recipe, images())
+    third = list(known.tensors)[2]
+    broken = {name: dataclasses.replace(e, sqnr_db=np.nan) if name == third else e for name, e in known.tensors.items()}
+    monkeypatch.setattr(DepthPanel, "_shown", lambda self, state: (ErrorAlongDepth(broken, ()), True))
+    panel.refresh()
+    assert panel.view["drop"] == {"at": 2, "db": None}
+    assert panel.picture() is not None
 
 
 def test_one_sample_and_back_to_all(panel, model):

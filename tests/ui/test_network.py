@@ -1,15 +1,20 @@
 """The network's figures at the left of the room, without a browser."""
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
 from tests.ui.studies import images
-from workbench.ui.panels.network import NetworkPanel
+from workbench.ui.panels.network import NetworkPanel, _divergence
 from workbench.ui.study import Study
 from workbench.ui.topics.effect import Network
+from workbench.ui.words import without_dust
 from workbench.ui.worker import Turn
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
+from workbench.workflow.comparison import OutputError
 from workbench.workflow.data import as_batches
 from workbench.workflow.simulate import simulate
 
@@ -33,6 +38,14 @@ def panel(model):
 
 def rows(panel):
     return {row["name"]: row for row in panel.view["rows"]}
+
+
+def test_a_divergence_that_is_rounding_dust_reads_0():
+    assert (without_dust(2.2e-17), without_dust(-2.2e-17), without_dust(1.1e-15)) == (0.0, 0.0, 1.1e-15)
+    assert math.isnan(without_dust(math.nan))
+    same = OutputError(60.0, 1.0, 2.2e-17, mse=0.0, agreement=1.0)
+    assert _divergence(same).text == "0" and _divergence(dataclasses.replace(same, kl=2e-5)).text == "2.0e−5"
+    assert _divergence(dataclasses.replace(same, kl=None)).text == "–"
 
 
 def test_figures_are_those_of_simulate_with_their_uncertainty(panel, model):

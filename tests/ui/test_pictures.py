@@ -73,7 +73,7 @@ def test_pages_draw_what_they_show(app):
     assert app.study.wait(60)
     names = list(app.study.state.comparison.tensors)
     depth = app.picture("depth")
-    assert "largest drop" in words(depth) and len(depth.data[-1].x) <= len(names)
+    assert "spoils most" in words(depth) and len(depth.data[-1].x) <= len(names)
     assert [len(row) for row in app.picture("overview").data[0].z] == [4] * 5
     app.pages.turn_to("calibration_quality")
     app.study.select("relu_out")

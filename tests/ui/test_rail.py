@@ -39,3 +39,27 @@ def test_pages_ask_only_while_they_are_open(study):
     panel._hear(panel, {"kind": "open", "page": "third"}, [])
     assert "unknown page 'third'; expected one of first, second" in study.state.latest_trouble
     panel.close()
+
+
+def test_a_page_that_is_folded_in_every_view_asks_nothing(study):
+    pages = [Page("first", "First", "one", ("samples",)), Page("second", "Second", "two", ("causes",))]
+    panel = PagesPanel(study, pages)
+
+    def told(view, folded, gone=False):
+        panel._hear(panel, {"kind": "fold", "view": view, "folded": folded, "gone": gone}, [])
+        return {"samples", "causes"} & study.state.asked.keys()
+
+    assert told("a", False) == {"samples"}
+    assert told("b", True) == {"samples"}  # the other view is still looked at
+    assert told("a", True) == set()
+    panel._hear(panel, {"kind": "open", "page": "second"}, [])
+    assert told("a", True) == set()
+    assert told("b", False) == {"causes"}
+    assert told("b", True) == set()
+    assert told("a", True, gone=True) == set()
+    assert told("b", True, gone=True) == {"causes"}  # nobody says that it is folded
+    assert told("c", True) == set()
+    panel.turn_to("first")  # which a cell may wait for at once
+    assert study.state.asked.keys() & {"samples", "causes"} == {"samples"}
+    assert study.wait(60) and study.state.answers["samples"].done
+    panel.close()

@@ -99,7 +99,7 @@ def test_a_long_one_waits_for_a_click_and_shows_estimates(study, runs, monkeypat
     panel = SensitivityPanel(study)
     look(study)
     assert runs.n == 0 and panel.view["words"] == "estimates" and panel.view["time"] and not panel.view["running"]
-    estimated = sensitivity(study.model, study.state.recipe, EVALUATION, cancelled=lambda: False)
+    estimated = sensitivity(study.model, study.state.recipe, EVALUATION, workers=1)
     known = {row.tensors: (round(row.estimated_sqnr_db, 2), False) for row in estimated.only(side="weights")}
     assert figures(panel)["weights"] == known
     send(panel, kind="measure")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.workflow.small_models import images, small_cnn
+from workbench import demo
 from workbench.messages import WorkbenchError
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
@@ -90,11 +91,50 @@ def told(*sqnrs):
         ((math.inf, math.inf), None),
         ((20.0, 30.0, 20.0), None),  # as bad as before
         ((20.0, -math.inf), ("1", math.inf)),
+        ((30.0, 20.0, math.nan, 10.0), ("2", math.inf)),
+        ((30.0, -math.inf, math.nan), ("1", math.inf)),
+        ((30.0, math.nan, -math.inf), ("1", math.inf)),
+        ((math.inf, math.nan), ("1", math.inf)),  # nothing was wrong, and then everything
+        ((math.inf, 60.0, 10.0, 10.0, -math.inf), ("4", math.inf)),  # however far it fell before
+        ((-math.inf, 20.0, math.nan), ("2", math.inf)),
+        ((math.nan, -math.inf), None),  # spoilt from the beginning
         ((), None),
     ],
 )
 def test_where_the_error_drops(sqnrs, drop):
     assert told(*sqnrs).drop == drop
+
+
+@pytest.mark.parametrize(
+    ("sqnrs", "drop"),
+    [
+        ((56.0, 41.0, 38.0, 36.0, 35.0), ("2", 3.0)),  # even shares from the first layer on: 42, 39, 37.2, 36, 35
+        ((56.0, 14.0, 12.0, 11.0, 10.0), ("1", 42.0)),  # the first layer holds more than its share
+        ((56.0, 41.0, 38.0, 22.0, 21.0), ("3", 16.0)),  # not the first layer's 15 dB, which are rounding of the input
+        ((56.0, 41.0, 38.0, 23.0, 22.0), ("3", 15.0)),
+        ((math.inf, 14.0, 12.0, 11.0, 10.0), None),  # bad from the beginning, and then no worse
+        ((math.nan, 41.0, 38.0, 22.0), None),  # nothing falls further than the first
+    ],
+)
+def test_a_drop_is_more_than_an_even_share(sqnrs, drop):
+    assert told(*sqnrs).drop == drop
+
+
+def test_the_layer_that_is_spoilt_is_named():
+    model, data = demo.model(), demo.data()[0][:64]
+    recipe = choose(model, calibrate(model, data))
+    healthy = error_along_depth(model, recipe, data)
+    names = list(healthy.tensors)
+    first = healthy.tensors[names[0]].sqnr_db - healthy.tensors[names[1]].sqnr_db
+    assert healthy.drop[0] != names[1] and healthy.drop[1] < 6 < 12 < first
+    for layer, tensor in (
+        ("stem.conv.weight", "stem.relu_out"),
+        ("blocks.0.depthwise.conv.weight", "blocks.0.depthwise.relu_out"),
+        ("merge.strided.conv.weight", "merge.concat_out"),
+        ("blocks.1.gate.expand.weight", "blocks.1.gate.scale_out"),
+    ):
+        found = error_along_depth(model, recipe.with_tensor(layer, format="int3"), data)
+        assert found.drop[0] == tensor and found.drop[1] > 10
 
 
 def test_a_low_cosine_is_one_below_the_rule():

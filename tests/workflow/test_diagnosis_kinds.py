@@ -124,7 +124,7 @@ def test_unequal_channels_of_weight_and_activation(tmp_path):
     weight_finding = found(model, shared, calibration, "channels", vectors(16, 1))["first.weight"]
     findings = found(model, each, calibration, "channels", vectors(), n_runs=0)
     assert weight_finding.evidence["channel"] == findings["h1"].evidence["channel"] == 7
-    assert weight_finding.remedy.words == "one scale for each channel" and weight_finding.measured_gain_db > 1
+    assert weight_finding.remedy.words.startswith("one scale for each channel") and weight_finding.measured_gain_db > 1
     assert set(findings) == {"h1"} and "equalize" in findings["h1"].advice
     assert findings["h1"].remedy.changes["h1"].format == "int16"
 

@@ -180,6 +180,27 @@ def test_a_failed_check_leaves_the_old_file(small, small_calibration, tmp_path, 
     assert target.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
 
 
+def test_a_link_is_followed_and_stays(small, small_calibration, tmp_path):
+    recipe, place, link = choose(small, small_calibration), tmp_path / "real" / "a.onnx", tmp_path / "link.onnx"
+    place.parent.mkdir()
+    link.symlink_to(place)
+    for data in (None, images(8)):
+        report = export(small, recipe, link, data=data)
+        assert link.is_symlink() and not place.is_symlink() and report.files == (place,)
+    plain = export(small, recipe, tmp_path / "b.onnx")
+    assert place.read_bytes() == plain.files[0].read_bytes() and len([*place.parent.iterdir()]) == 1
+
+
+def test_a_file_that_is_read_only_is_refused_before_anything_is_computed(small, small_calibration, tmp_path):
+    recipe, place, doing, taken = choose(small, small_calibration), tmp_path / "a.onnx", [], []
+    place.write_text("old")
+    place.chmod(0o444)
+    data = (taken.append(i) or {"image": images(4)} for i in range(2))
+    with pytest.raises(WorkbenchError, match="a.onnx is read-only; give another name, or allow its owner to write it"):
+        export(small, recipe, place, data=data, watch=doing.append)
+    assert place.read_text() == "old" and [*tmp_path.iterdir()] == [place] and not doing and not taken
+
+
 def test_a_folder_that_cannot_be_written(small, tmp_path):
     with pytest.raises(WorkbenchError, match="cannot write .*choose a folder"):
         export(small, choose(small, None), tmp_path / "none" / "a.onnx")

@@ -1,6 +1,8 @@
 """Recipes: values that change by copy, survive JSON to the last bit and refuse what they cannot hold."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -24,6 +26,12 @@ def test_a_change_is_a_new_recipe():
     assert after["a"].quantizer.zero_point == 0 and before["a"].quantizer.zero_point != 0
     assert {d.field for d in before.diff(after)} >= {"low", "scale"}
     assert before.diff(before) == ()
+
+
+def test_copies_and_pickles_are_the_same():
+    first = recipe(a=dict(low=-1.0, high=2.0)).with_note("a", "mine").with_names({"a": "A"})
+    for again in (copy.copy(first), copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+        assert again == first and again.notes == first.notes and again.names == first.names
 
 
 def test_what_is_not_given_is_kept():

@@ -1,7 +1,9 @@
 """The sweep gives what one simulation after the other gives, goes on where it stopped, and ranks by loss."""
 
 import dataclasses
+import itertools
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from workbench.workflow.data import as_batches
 from workbench.workflow.opening import load
 from workbench.workflow.ranking import Ranking
 from workbench.workflow.recipe import Recipe
+from workbench.workflow.runs import Runs
 from workbench.workflow.sensitivity import sensitivity
 from workbench.workflow.sensitivity_cases import AS_CHOSEN, HALF, digest_of, half_of_filters, uniform_choices
 from workbench.workflow.simulate import Simulator, quantized_outputs, simulate
@@ -49,9 +52,50 @@ def test_each_tensor_alone_is_a_simulation(small, recipe, workers):
     assert losses == sorted(losses) and ranking.n_samples == 40
 
 
-@pytest.mark.parametrize("cache_bytes", [0, 60_000])
-def test_the_memory_changes_nothing(small, recipe, cache_bytes):
-    assert sensitivity(small, recipe, DATA, cache_bytes=cache_bytes) == sensitivity(small, recipe, DATA)
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("cache_bytes", [0, 60_000, 10**9])
+@pytest.mark.parametrize("n", [40, 5])
+def test_memory_and_workers_change_nothing(small, recipe, n, cache_bytes, workers):
+    feeds = [{"image": DATA[i : i + n]} for i in range(0, 40, n)]
+    expected = {name: simulate(small, alone(small, [recipe[name]]), feeds).outputs["logits"] for name in recipe}
+    ranking = sensitivity(small, recipe, feeds, cache_bytes=cache_bytes, workers=workers)
+    assert {row.name: row.error for row in ranking} == expected
+
+
+def test_workers_run_at_the_same_time_also_where_there_is_one_batch(small, recipe, monkeypatch):
+    attempt, meeting = Runs.attempt, threading.Barrier(2, timeout=30)
+
+    def met(*args, **options):
+        meeting.wait()  # broken where runs come one after the other
+        return attempt(*args, **options)
+
+    recipe = recipe.without(next(iter(recipe)))
+    assert len(recipe) == 6  # they meet by twos
+    whole = sensitivity(small, recipe, DATA[:20], workers=1)
+    monkeypatch.setattr(Runs, "attempt", met)
+    assert sensitivity(small, recipe, DATA[:20], workers=2) == whole
+
+
+@pytest.mark.parametrize("n", [0, 20, 40])
+def test_workers_stop_when_told_and_keep_what_is_done(small, recipe, n):
+    whole, left = sensitivity(small, recipe, DATA), itertools.count(n, -1)
+    part = sensitivity(small, recipe, DATA, workers=3, cancelled=lambda: next(left) < 0)
+    errors = {row.key: row.error for row in whole}
+    assert not part.complete and all(row.error == errors[row.key] for row in part if row.measured)
+    assert sensitivity(small, recipe, DATA, workers=3, resume=part) == whole
+
+
+def test_what_goes_wrong_in_a_worker_is_said(small, recipe, monkeypatch):
+    attempt, calls = Runs.attempt, itertools.count()
+
+    def failing(*args, **options):
+        if next(calls) == 7:
+            raise WorkbenchError("no more memory")
+        return attempt(*args, **options)
+
+    monkeypatch.setattr(Runs, "attempt", failing)
+    with pytest.raises(WorkbenchError, match="no more memory"):
+        sensitivity(small, recipe, DATA, workers=3)
 
 
 def test_all_but_one(small, recipe):

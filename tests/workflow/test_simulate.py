@@ -1,8 +1,10 @@
 """Simulation against a plain onnxruntime session and figures written out in numpy."""
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
+from onnx import helper, numpy_helper
 
 from tests.workflow.small_models import images, small_cnn
 from workbench.messages import WorkbenchError
@@ -76,3 +78,18 @@ def test_labels_that_do_not_fit(small):
         simulate(small, recipe, images(8), labels=[1, 2, 3])
     with pytest.raises(WorkbenchError, match="expected class indices"):
         simulate(small, recipe, images(8), labels=np.zeros(8))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_activations_of_another_float_type_are_refused_in_words(tmp_path, dtype):
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    ports = [helper.make_tensor_value_info(name, element, ["N", 4]) for name in ("x", "y")]
+    weight = numpy_helper.from_array(np.eye(4, dtype=dtype), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "half", ports[:1], ports[1:], [weight])
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "half.onnx")
+    model, x = load(tmp_path / "half.onnx"), np.ones((3, 4), dtype)
+    recipe = choose(model, calibrate(model, x))
+    with pytest.raises(WorkbenchError, match=f"activation 'x' of half is {np.dtype(dtype)}; expected float32"):
+        simulate(model, recipe, x)
+    assert simulate(model, recipe.without("x"), x).outputs["y"].agreement == 1.0

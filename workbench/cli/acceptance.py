@@ -1,6 +1,8 @@
 """Arguments that say what is good enough, and the judgement of it in words and facts."""
 
 import argparse
+import contextlib
+import math
 from typing import TYPE_CHECKING, Any
 
 from workbench.messages import WorkbenchError
@@ -15,7 +17,15 @@ def acceptance_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("acceptance", "exit code 1 where the measured figure is beyond; needs --data")
     words = "of the accuracy with --labels, else the share of answers that may change: 1%% or 0.01"
     group.add_argument("--max-loss", type=share, metavar="SHARE", help=words)
-    group.add_argument("--min-sqnr", type=float, metavar="DB", help="least output SQNR against float, dB")
+    group.add_argument("--min-sqnr", type=decibels, metavar="DB", help="least output SQNR against float, dB")
+
+
+def decibels(text: str) -> float:
+    """A finite number, which may be written with its unit."""
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(text.strip().lower().removesuffix("db"))):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of dB; expected such as 25")
 
 
 def share(text: str) -> float:

@@ -65,15 +65,15 @@ def read_given(model: "Model", arguments: argparse.Namespace) -> "tuple[Batches 
         from workbench.cli.sequences import sequences
 
         given = as_batches(model, sequences(model, arguments.data, set(state))[: arguments.limit], state=state)
-        return given, _labels(arguments.labels)
+        return given, _labels(arguments, given.n_samples)
     if has_images(arguments.data):
         return _pictures(model, arguments)
-    data, labels = as_batches(model, arguments.data), _labels(arguments.labels)
+    data = as_batches(model, arguments.data)
     if arguments.limit is not None and arguments.limit < data.n_samples:
         if data.cut is None:
             raise WorkbenchError("--limit: these feeds come as they are and cannot be cut")
         data = data.cut(data.batch_size, range(arguments.limit))
-    return data, labels
+    return data, _labels(arguments, data.n_samples)
 
 
 def state_of(arguments: argparse.Namespace) -> dict[str, str]:
@@ -138,10 +138,21 @@ def _form(model: "Model", arguments: argparse.Namespace) -> tuple[tuple[int, int
     raise WorkbenchError(f"{model.name} does not say how large its pictures are; give --size")
 
 
-def _labels(path: Path | None) -> "np.ndarray | None":
-    """One entry a sample from .npy or .txt."""
-    if path is None:
+def _labels(arguments: argparse.Namespace, n_samples: int) -> Any:
+    """One entry a sample, of the first ones with --limit. WorkbenchError where there are more or fewer."""
+    if arguments.labels is None:
         return None
+    from workbench.workflow.tasks.answers import given_labels
+
+    read = _read_labels(arguments.labels)
+    n = read.shape[0] if read.ndim else 0
+    if n != n_samples and not (arguments.limit is not None and n > n_samples):
+        raise WorkbenchError(f"{arguments.labels}: {n} labels for {n_samples} samples; give one label a sample")
+    return given_labels(read, n_samples)
+
+
+def _read_labels(path: Path) -> "np.ndarray":
+    """All labels in a .npy or .txt file."""
     import numpy as np
 
     from workbench.workflow.data_files import read_array

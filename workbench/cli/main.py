@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.cli import apply, check, convert, diff, quantize, report
+from workbench.cli import apply, check, convert, diff, equalize, quantize, report
 from workbench.cli.command import FINE, INTERRUPTED, MISSED, WRONG, Command, Result
 from workbench.messages import WorkbenchError
 
 COMMANDS: tuple[Command, ...] = (
     convert.CONVERT,
     quantize.QUANTIZE,
+    equalize.EQUALIZE,
     apply.APPLY,
     check.CHECK,
     diff.DIFF,

@@ -56,7 +56,9 @@ def options_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def check_places(written: Sequence[Path], read: Sequence[Path | None]) -> None:
-    """WorkbenchError, before any work, for files that would take the place of what is read, or of each other."""
+    """WorkbenchError, before any work, where no file can be, or one would take the place of what is read or written."""
+    from workbench.workflow.files import place_of
+
     places = [os.path.realpath(path) for path in written]
     for path, place in zip(written, places, strict=True):
         if place in {os.path.realpath(each) for each in read if each is not None}:
@@ -65,6 +67,7 @@ def check_places(written: Sequence[Path], read: Sequence[Path | None]) -> None:
             raise WorkbenchError(f"{path} would be written twice; give another name")
         if not os.path.isdir(os.path.dirname(place)):
             raise WorkbenchError(f"cannot write {path}: there is no folder {os.path.dirname(place)}")
+        place_of(path)
 
 
 def check_known(target: str, options: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from workbench.cli.acceptance import acceptance_arguments, is_asked, judged
+from workbench.cli.choosing import check_mix, chosen, n_bytes
 from workbench.cli.command import Command, Result
 from workbench.cli.data import data_arguments, read_given
 from workbench.cli.measuring import calibrated, compared
@@ -21,42 +22,43 @@ from workbench.cli.network import (
 def _arguments(parser: argparse.ArgumentParser) -> None:
     network_argument(parser)
     output_argument(parser)
-    parser.add_argument("--weights", default="int8", metavar="FORMAT", help="of all weights; fp32 leaves them (int8)")
+    words = (
+        "of all weights; fp32 leaves them (int8). Several, such as int4,int8: each weight gets what its place is worth"
+    )
+    parser.add_argument("--weights", default="int8", metavar="FORMAT", help=words)
+    words = (
+        "of several formats: most bytes of all constants, such as 200000 or 200kB; without it, the fewest bytes that "
+    )
+    parser.add_argument("--budget", type=n_bytes, metavar="BYTES", help=words + "have --min-sqnr are looked for")
     parser.add_argument("--activations", default="int8", metavar="FORMAT", help="of what layers read (int8)")
     parser.add_argument(
         "--clipping", default="least_error", metavar="METHOD", help="how ranges are found (least_error)"
     )
     parser.add_argument("--symmetric", action="store_true", help="activations around zero, with zero point 0")
     parser.add_argument("--per-tensor", action="store_true", help="one range for each weight instead of one a channel")
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="where the recipe goes (OUTPUT with .recipe.json)")
+    words = "where the recipe goes (OUTPUT with .recipe.json; OUTPUT itself where --target is recipe)"
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help=words)
     target_arguments(parser)
     data_arguments(parser, required=True)
     acceptance_arguments(parser)
 
 
 def _run(arguments: argparse.Namespace) -> Result:
-    from workbench.workflow.choose import choose
     from workbench.workflow.export.exporting import export
     from workbench.workflow.opening import load
 
     options = options_of(arguments)
     check_known(arguments.target, options)
-    beside = arguments.recipe or arguments.output.with_suffix(".recipe.json")
+    check_mix(arguments)
+    is_recipe = arguments.target == "recipe" and arguments.recipe is None  # what is written is the recipe already
+    beside = arguments.output if is_recipe else arguments.recipe or arguments.output.with_suffix(".recipe.json")
     read = arguments.network, arguments.data, arguments.labels, arguments.names
-    check_places((arguments.output, beside), read)
+    check_places((arguments.output,) if is_recipe else (arguments.output, beside), read)
     model = load(arguments.network)
     data, labels = read_given(model, arguments)
     assert data is not None  # --data is required
     calibration = calibrated(model, data)
-    recipe = choose(
-        model,
-        calibration,
-        weights=arguments.weights,
-        activations=arguments.activations,
-        clipping=arguments.clipping,
-        per_channel=not arguments.per_tensor,
-        symmetric=arguments.symmetric,
-    )
+    recipe = chosen(model, calibration, data, arguments)
     acceptance = judged(compared(model, recipe, data, labels), arguments) if is_asked(arguments) else ()
     report = export(
         model,
@@ -70,7 +72,8 @@ def _run(arguments: argparse.Namespace) -> Result:
         profile=arguments.profile,
         **options,
     )
-    recipe.save(beside)
+    if not is_recipe:
+        recipe.save(beside)
     result = export_result(report, acceptance, target=arguments.target, recipe=str(beside))
     measured = "\n(measured on the data that the ranges were chosen on)" if acceptance else ""
     return Result(f"{result.words}{measured}\nrecipe: {beside}", result.facts, result.ok)

@@ -3,7 +3,8 @@
 import functools
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from threading import RLock
+from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import onnxruntime
@@ -60,13 +61,21 @@ def open_session(model: ModelProto, what: str) -> onnxruntime.InferenceSession:
         ) from None
 
 
+@dataclass(frozen=True)
+class _Variants:
+    """The sessions of one segment, each with the arrays that it holds; the lock is held while one is built."""
+
+    sessions: OrderedDict[object, tuple[onnxruntime.InferenceSession, object]] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+
 class Sessions:
-    """The sessions of a chain. Safe to use from several threads; sessions themselves run without the lock."""
+    """The sessions of a chain. Safe to use from several threads; no session runs or is built under another's lock."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._lock = RLock()
-        self._kept: dict[Segment, OrderedDict[object, tuple[onnxruntime.InferenceSession, object]]] = {}
+        self._lock = Lock()
+        self._kept: dict[Segment, _Variants] = {}
         self.n_built = 0
 
     def get(
@@ -86,13 +95,16 @@ class Sessions:
         key = (tuple((name, id(array)) for name, array in replaced), fed, outputs)
         plain = ((), (), segment.outputs)  # the float network is always needed again
         with self._lock:
-            kept = self._kept.setdefault(segment, OrderedDict())
+            variants = self._kept.setdefault(segment, _Variants())
+        with variants.lock:
+            kept = variants.sessions
             if key in kept:
                 kept.move_to_end(key)
                 return kept[key][0]
             model = segment_model(self._network, segment, dict(replaced), fed, outputs, feeds)
             session = open_session(model, f"the part of the network around {shown(segment.nodes[0].name)}")
-            self.n_built += 1
+            with self._lock:
+                self.n_built += 1
             kept[key] = (session, replaced)  # holding the arrays keeps their identities unique
             if len(kept) > VARIANTS:
                 del kept[next(old for old in kept if old != plain)]

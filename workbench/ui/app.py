@@ -20,6 +20,7 @@ from workbench.ui.panels.formats import FormatsPanel
 from workbench.ui.panels.header import HeaderPanel
 from workbench.ui.panels.inputs import InputsPanel
 from workbench.ui.panels.layers import LayersPanel
+from workbench.ui.panels.mixes import MixesPanel
 from workbench.ui.panels.network import NetworkPanel
 from workbench.ui.panels.numbers import NumbersPanel
 from workbench.ui.panels.overview import OverviewPanel
@@ -131,7 +132,9 @@ class App(ipywidgets.Box):
         for panel in about.values():
             panel.turn_to = self.pages.turn_to
         self._drawing = {page.name: panel for page, panel in about.items() if page.picture}
-        pages = ipywidgets.Box([self.pages, *about.values()], _dom_classes=("wb-pages",))
+        mixes = MixesPanel(study)  # opens over the page beside it
+        mixes.add_class("wb-page-sensitivity")
+        pages = ipywidgets.Box([self.pages, *about.values(), mixes], _dom_classes=("wb-pages",))
         network = ipywidgets.Box([NetworkPanel(study), pages])
         rooms = {
             "header": HeaderPanel(study),

@@ -1,6 +1,7 @@
 """`Panel`: what every panel of the app is: a widget around one study that shows a moment and sends verbs."""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import anywidget
 import traitlets
 
 from workbench.messages import WorkbenchError
+from workbench.ui.sources import joined
 from workbench.ui.state import State
 from workbench.ui.study import Study
 
@@ -18,12 +20,12 @@ PANELS = Path(__file__).parent / "panels"
 
 def script(*names: str) -> str:
     """The JavaScript of a panel, the file of its own last, with what all panels share before it."""
-    return "\n".join((PANELS / each).read_text(encoding="utf-8") for each in ("dom.js", *names))
+    return joined(PANELS, "dom.js", *names)
 
 
 def styles(*names: str) -> str:
     """Style sheets of this folder, one after the other."""
-    return "\n".join((PANELS.parent / name).read_text(encoding="utf-8") for name in names)
+    return joined(PANELS.parent, *names)
 
 
 class Panel(anywidget.AnyWidget):
@@ -42,6 +44,7 @@ class Panel(anywidget.AnyWidget):
         self.study = study
         self._seen = study.state
         self._watching = False
+        self._looking = threading.RLock()  # a message of the page (another thread) may refresh while a moment is shown
         super().__init__(view=self.look(study.state), **traits)
         study.observe(self._moved, "moment")
         self._watching = True
@@ -57,8 +60,9 @@ class Panel(anywidget.AnyWidget):
 
     def refresh(self) -> None:
         """Show the present moment again."""
-        self._seen = self.study.state
-        self.view = self.look(self._seen)
+        with self._looking:
+            self._seen = self.study.state
+            self.view = self.look(self._seen)
 
     def close(self) -> None:
         """Take the panel off the page; it hears nothing any more."""
@@ -69,9 +73,10 @@ class Panel(anywidget.AnyWidget):
 
     def _moved(self, change: Any) -> None:
         new: State = change["new"]
-        old, self._seen = self._seen, new
-        if any(getattr(new, part) is not getattr(old, part) for part in self.parts):
-            self.guarded(lambda: self.moved(new))
+        with self._looking:
+            old, self._seen = self._seen, new
+            if any(getattr(new, part) is not getattr(old, part) for part in self.parts):
+                self.guarded(lambda: self.moved(new))
 
     def moved(self, state: State) -> None:
         """Something in `parts` changed."""

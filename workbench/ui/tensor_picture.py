@@ -20,7 +20,7 @@ from workbench.ui.threshold.before import level_cells
 from workbench.ui.threshold.material import Material
 from workbench.ui.threshold.payload import Payload, payload_of
 from workbench.ui.threshold.subject import Subject
-from workbench.ui.words import DYNAMIC, decibels, method_title, span_text
+from workbench.ui.words import DYNAMIC, decibels, method_title, span_text, without_dust
 from workbench.workflow.choice import TensorChoice
 
 OWN_METHODS = {"hand": "by hand", "own": "the format's own"}
@@ -108,7 +108,7 @@ def error_words(error: QuantizationError | None, n: int, n_samples: int = 0) -> 
         saturated = (
             f"{round(error.saturated_fraction * n):,} of {n:,} saturated ({100 * error.saturated_fraction:.3g} %)"
         )
-    kl = "–" if math.isnan(error.kl) else f"{error.kl:.3g} nats"
+    kl = "–" if math.isnan(error.kl) else f"{without_dust(error.kl):.3g} nats"
     parts = f"MSE {error.mse:.4g} (rounding {error.rounding_mse:.3g}, clipping {error.clipping_mse:.3g})"
     return f"{parts} · SQNR {decibels(error.sqnr_db)} · KL {kl} · {saturated}".replace("-", "−")
 

@@ -50,6 +50,7 @@ FAMILIES = {
     "binary": "binary",
     "pruning": "pruning",
 }
+DUST = 1e-15  # nats
 ROUNDING_TITLES = {"nearest_even": "nearest even", "nearest_away": "nearest away", "toward_zero": "toward zero"}
 
 
@@ -95,6 +96,11 @@ def parameters(n: int) -> str:
     if n >= 100_000:
         return f"{n / 1e6:.2f} M"
     return f"{n / 1e3:.1f} k" if n >= 10_000 else f"{n:,}"
+
+
+def without_dust(kl: float) -> float:
+    """A divergence, nats, for people: below 1e-15 it is what rounding leaves of 0."""
+    return 0.0 if abs(kl) < DUST else kl
 
 
 def plain(value: float | None) -> float | str | None:

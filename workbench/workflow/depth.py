@@ -33,16 +33,31 @@ class ErrorAlongDepth:
 
     @property
     def drop(self) -> tuple[str, float] | None:
-        """Where the SQNR falls most below the least before it: (tensor, dB lost); None where it never falls.
+        """The tensor that spoils most, and how far its SQNR lies below the least before it, dB; None without a fall.
 
-        A tensor without any error is none to fall from: behind it everything would be infinitely worse.
+        Powers of noise add up, so that a network in which none of n tensors is worse than another falls to its least
+        SQNR plus 10 log10(n) at the first of them. What lies above this even share is no loss yet (the step from an
+        input that is merely rounded to the first layer, the largest of all in decibels): a fall counts from there on,
+        and the largest such part of a fall names the tensor. n: tensors with an error. The first of those has none
+        before it to fall from; where it is beyond its share by more than all later falls, there is no drop to name.
+        An SQNR of minus infinity or that is no number (values that are not finite) is an endless fall: the first of
+        these after a tensor with another one is the drop.
         """
-        worst, least = None, math.inf
-        for name, error in self.tensors.items():
-            if math.isfinite(least) and least - error.sqnr_db > (worst[1] if worst else 0.0):
-                worst = name, least - error.sqnr_db
-            least = min(least, error.sqnr_db)
-        return worst
+        sqnrs = {name: _ordered(error.sqnr_db) for name, error in self.tensors.items()}
+        spoilt = _first_spoilt(sqnrs)
+        if spoilt is not None:
+            return spoilt, math.inf
+        finite = [sqnr_db for sqnr_db in sqnrs.values() if math.isfinite(sqnr_db)]
+        if not finite:
+            return None
+        share = min(finite) + 10 * math.log10(sum(sqnr_db < math.inf for sqnr_db in sqnrs.values()))
+        found, most, least = None, 0.0, math.inf
+        for name, sqnr_db in sqnrs.items():
+            lost = min(least, share) - sqnr_db
+            if lost > most:
+                found, most = (name, least - sqnr_db) if least < math.inf else None, lost
+            least = min(least, sqnr_db)
+        return found
 
     def table(self) -> list[dict[str, Any]]:
         """One record a tensor: its figures, and with an earlier recipe those of then as before_..., None if unknown."""
@@ -52,6 +67,21 @@ class ErrorAlongDepth:
             {"tensor": name, **vars(error), **_columns_before(error, self.before.get(name))}
             for name, error in self.tensors.items()
         ]
+
+
+def _ordered(sqnr_db: float) -> float:
+    """What is no number is as bad as can be."""
+    return -math.inf if math.isnan(sqnr_db) else sqnr_db
+
+
+def _first_spoilt(sqnrs: Mapping[str, float]) -> str | None:
+    """The first tensor at minus infinity after one that is not."""
+    sound = False
+    for name, sqnr_db in sqnrs.items():
+        if sound and sqnr_db == -math.inf:
+            return name
+        sound = sound or sqnr_db > -math.inf
+    return None
 
 
 def _columns_before(now: TensorError, before: TensorError | None) -> dict[str, Any]:

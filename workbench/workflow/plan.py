@@ -83,7 +83,7 @@ def same(one: object, other: object) -> bool:
 
 
 def plan(model: Model, recipe: Recipe, former: Plan | None = None, *, float_biases: bool = False) -> Plan:
-    """Work out a recipe for a model. former: a plan of the same model, whose biases are taken where nothing changed.
+    """Work out a recipe for a model. former: a plan of the same model; what is as in it is not worked out again.
 
     float_biases: no bias becomes int32.
     Raises WorkbenchError for a tensor that the model does not have, that cannot be quantized, or whose shape does
@@ -105,11 +105,18 @@ def plan(model: Model, recipe: Recipe, former: Plan | None = None, *, float_bias
                     f"weight {name!r} never changes, so that a dynamic range means nothing for it; take dynamic out"
                 )
             quantizer = choice.quantizer
-            _check_groups(name, model.tensors[name].array().shape, quantizer)
+            if former is None or former.weights.get(name) is not quantizer:
+                _check_groups(name, model.tensors[name].array().shape, quantizer)
             weights[name] = quantizer
         elif name in points:
             if choice.axis is not None and choice.variation.block_size is None:
                 raise WorkbenchError(f"activation {name!r}: ranges per channel or block are for weights; use one range")
+            dtype = model.tensors[name].dtype
+            if dtype is not None and dtype != np.float32:
+                raise WorkbenchError(
+                    f"activation {name!r} of {model.name} is {dtype}; expected float32, which "
+                    "quantizers take; convert the network to float32 first, or leave activations float"
+                )
             activations[name] = quantizer_of_activation(choice)
             if choice.dynamic is not None and isinstance(activations[name], Quantizer):
                 sentence = f"Activation {name!r}: {choice.format} has no threshold, so that nothing in it is dynamic."
@@ -153,13 +160,14 @@ def _dynamic_biases(
     model: Model, weights: Mapping[str, Quantizer], activations: Mapping[str, Activation]
 ) -> tuple[Notice, ...]:
     """One sentence on the biases that would be int32 if the input of their layer had a fixed scale."""
+    dynamic = {name for name, quantizer in activations.items() if isinstance(quantizer, DynamicQuantizer)}
     layers = [
         layer
         for layer in model.layers
         if layer.bias is not None
         and layer.weight is not None
         and isinstance(getattr(weights.get(layer.weight), "format", None), IntegerFormat)
-        and any(isinstance(activations.get(name), DynamicQuantizer) for name in layer.inputs)
+        and not dynamic.isdisjoint(layer.inputs)
     ]
     if not layers:
         return ()

@@ -87,6 +87,11 @@ class Ranking(Sequence[SensitivityRow]):
         """Whether every row was run."""
         return all(row.measured for row in self.rows)
 
+    def with_rows(self, more: Iterable[SensitivityRow]) -> "Ranking":
+        """The same with other rows beside, in order."""
+        rows = (*self.rows, *more)
+        return Ranking.of(rows, self.output, self.direction, self.n_samples, self.base, self.question)
+
     def only(self, *, side: str | None = None, what: str | None = None) -> "Ranking":
         """The rows of one side, or of one format."""
         kept = [r for r in self.rows if side in (None, r.side) and what in (None, r.what)]

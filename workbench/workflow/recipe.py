@@ -77,6 +77,10 @@ class Recipe(Mapping[str, TensorChoice]):
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = (getattr(self, each.name) for each in dataclasses.fields(self))
+        return type(self), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
     def same_words(self, other: "Recipe") -> bool:
         """Whether notes and names are the same."""
         return self.notes == other.notes and self.names == other.names

@@ -54,7 +54,8 @@ class Part:
 class Runs:
     """Runs settings batch by batch and keeps what a later run can begin with, within `cache_bytes`.
 
-    To be used from one thread; a run inside `cancelled` of another is allowed.
+    To be used from one thread; a run inside `cancelled` of another is allowed. Trials may be made from several at the
+    same time, while nothing else is run or prepared.
     """
 
     def __init__(self, model: Model, batches: Batches, cache_bytes: int) -> None:
@@ -152,6 +153,8 @@ class Runs:
         outputs = self._run(part, settings, tuple(wanted), start, earlier, cancelled, observe=look)
         if floats is not None:
             self._remember(part, names, floats)
+        elif settings.is_float and set(names) <= set(self.model.observed):
+            self._float_outputs.setdefault(part.number, outputs)
         done = self._done[part.number] = Done(settings, outputs, values, sums, observed)
         return done
 
@@ -201,15 +204,18 @@ class Runs:
             return part.feeds[tensor]
         return self.trial(part, settings, cancelled, keep=(tensor,), limit=making, stop=making + 1)[tensor]
 
+    def can_prepare(self, part: Part, segment: int) -> bool:
+        """Whether `prepare` has something to do."""
+        former, needed = self._done.get(part.number), self.model.chain.needed(segment)
+        if former is None or all(name in former.values for name in needed):
+            return False
+        return self._kept(part, segment).issuperset(needed)
+
     def prepare(self, part: Part, segment: int, cancelled: Cancel | None = None) -> None:
         """Have a batch's last run ready to be resumed at a segment, where the memory allows it."""
-        former = self._done.get(part.number)
-        chain = self.model.chain
-        if former is None or all(name in former.values for name in chain.needed(segment)):
+        if not self.can_prepare(part, segment):
             return
-        borders = self._kept(part, segment)
-        if not borders.issuperset(chain.needed(segment)):
-            return
+        former, chain, borders = self._done[part.number], self.model.chain, self._kept(part, segment)
         start = next(s for s in range(segment, -1, -1) if self._complete(former, s))
         wanted = [name for name in borders if start <= chain.segment_making(name) < segment]
         result = self._run(part, former.settings, tuple(wanted), start, former.values, cancelled, stop=segment)
@@ -255,9 +261,10 @@ class Runs:
         if former is None:
             return 0, 0
         chain = self.model.chain
-        if self._compared[:2] != (settings, former.settings):  # the same for all batches, as a rule
-            self._compared = (settings, former.settings, settings.touched(self.model, former.settings))
-        touched = self._compared[2]
+        compared = self._compared
+        if compared[:2] != (settings, former.settings):  # the same for all batches, as a rule
+            compared = self._compared = (settings, former.settings, settings.touched(self.model, former.settings))
+        touched = compared[2]
         known_sums = former.known_sums(names)
         if touched == limit == chain.n_segments and all(name in known_sums for name in names):
             return touched, touched

@@ -1,10 +1,8 @@
 """`sensitivity`: what each tensor or layer costs the network's output, one at a time, as measured."""
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from workbench.workflow.runs import Cancel
 from workbench.workflow.sensitivity_cases import By, Direction, Half, cases, uniform_choices
 from workbench.workflow.sensitivity_sweep import Sweep
 from workbench.workflow.simulate import Simulator
+from workbench.workflow.trials_at_once import workers_of
 
 SAVE_EVERY = 2.0  # seconds
 
@@ -63,7 +62,7 @@ def sensitivity(
     ranking is about; None: the first that is an answer, not a state. resume: an earlier Ranking of the same question,
     or a file: read if it is there, and written as the work goes on; what it has is not run again. cache_bytes: memory
     for values between segments.
-    workers: batches that run at the same time; None: one a core. The figures do not depend on it.
+    workers: runs of a batch at the same time; None: one a core. The figures do not depend on it.
     on_progress: called after every run. cancelled: asked often, by every worker; True ends with what was measured so
     far (`Ranking.complete` is False).
     Raises WorkbenchError where data, recipe or options do not fit, and for a file that belongs to something else.
@@ -77,23 +76,32 @@ def sensitivity(
         return uniform_choices(model, recipe, calibration, format)
 
     found = cases(model, recipe, uniform=uniform, formats=formats, by=by, direction=direction, half=kinds)
-    name = output or batches.answers(model)[0]
+    name = known_output(model, output or batches.answers(model)[0])
+    with contextlib.ExitStack() as stack:
+        at_once = workers_of(workers, stack)
+        sweep = Sweep(simulator, recipe, found, name, direction, workers=at_once, cancelled=cancelled)
+        return carried_out(sweep, top, resume, on_progress)
+
+
+def known_output(model: Model, name: str) -> str:
+    """The name of an output. Raises WorkbenchError for another one."""
     if name not in {port.name for port in model.outputs}:
         raise WorkbenchError(f"{model.name} has no output {name!r}; it has {', '.join(p.name for p in model.outputs)}")
-    with contextlib.ExitStack() as stack:
-        n = min(os.cpu_count() or 1 if workers is None else workers, batches.n_batches)
-        pool = stack.enter_context(ThreadPoolExecutor(n, "sensitivity")) if n > 1 else None
-        sweep = Sweep(simulator, recipe, found, name, direction, workers=pool, cancelled=cancelled)
-        return _run(sweep, top, resume, on_progress)
+    return name
 
 
-def _run(
+def carried_out(
     sweep: Sweep,
     top: int | None,
     resume: "Ranking | str | Path | None",
     on_progress: Callable[[SensitivityProgress], object] | None,
 ) -> Ranking:
-    """The whole sweep, with its file."""
+    """The whole sweep, with its file; as far as it came where it was cancelled.
+
+    What the file knows of other tensors and formats stays in it.
+    """
+    if not isinstance(resume, Ranking | str | Path | None):
+        raise WorkbenchError(f"resume={resume!r}; expected a Ranking, or the path of a file")
     try:
         sweep.estimate(sweep.noise_model())
         if top is not None:
@@ -106,17 +114,22 @@ def _run(
     question = sweep.question()
     if isinstance(earlier, Ranking):
         _take_over(sweep, earlier, question)
+
+    def save(path: Path) -> None:
+        known = earlier if isinstance(earlier, Ranking) else ()
+        sweep.ranking(question).with_rows(row for row in known if row.measured and row.key not in sweep.rows).save(path)
+
     saved = time.monotonic()
     with contextlib.suppress(Cancelled):
         for progress in sweep.steps(sweep.missing(top), question):
             now = time.monotonic()
             if path is not None and now - saved > SAVE_EVERY:
-                sweep.ranking(question).save(path)
+                save(path)
                 saved = now
             if on_progress is not None:
                 on_progress(progress)
     if path is not None:
-        sweep.ranking(question).save(path)
+        save(path)
     return sweep.ranking(question)
 
 

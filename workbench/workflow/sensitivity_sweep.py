@@ -1,11 +1,12 @@
 """`Sweep`: a sensitivity sweep step by step: estimates, what is known already, one run after the other."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from workbench.workflow.runs import Cancel
 from workbench.workflow.sensitivity_cases import Case, Direction, first_segment
 from workbench.workflow.settings import Settings
 from workbench.workflow.simulate import Simulator
+from workbench.workflow.trials_at_once import Trial, Workers, at_once, one_by_one
 
 SCREENED = 8  # samples that say which tensors are worth a run on all
 CALL = 4e-5  # seconds that a session's call takes beside its work
@@ -29,8 +31,8 @@ BUILD, BUILD_BYTE = 5e-3, 2e-9  # seconds to build a session, and for each byte 
 class Sweep:
     """Cases of one recipe on the samples of one simulator, which the sweep has to itself while it runs.
 
-    output: the graph output that figures are about. rows: of every case, once `estimate` was called. cancelled: asked
-    often; True ends whatever is called with `Cancelled`. workers: run batches at the same time.
+    output: the graph output that figures are about. rows: of every case; nan is no estimate yet. cancelled: asked
+    often; True ends whatever is called with `Cancelled`. workers: run batches and cases at the same time.
     """
 
     def __init__(
@@ -41,13 +43,16 @@ class Sweep:
         output: str,
         direction: Direction,
         *,
-        workers: Executor | None = None,
+        workers: Workers | None = None,
         cancelled: Cancel | None = None,
     ) -> None:
         self.simulator, self.cases = simulator, found
         self.output, self.direction = output, direction
         self.base = recipe if direction == "all_but" else Recipe(recipe.model_name, recipe.model_sha256)
-        self.rows: dict[Any, SensitivityRow] = {}
+        self.rows: dict[Any, SensitivityRow] = {
+            case.key: SensitivityRow(case.name, case.side, case.what, case.tensors, case.digest, math.nan)
+            for case in found
+        }
         self.base_error: OutputError | None = None
         self.cancelled, self._workers = cancelled, workers
 
@@ -58,7 +63,7 @@ class Sweep:
         return NoiseModel(model, feeds, observed_tensors(model), self.output, cancelled=self.cancelled)
 
     def estimate(self, noise: NoiseModel, known: dict[Any, float] | None = None) -> None:
-        """A row for every case, with the estimate alone.
+        """An estimate in the row of every case.
 
         known: earlier estimates of this direction and base; new ones are added.
         """
@@ -69,9 +74,7 @@ class Sweep:
             about = case.tensors, case.digest
             if about not in known:
                 known[about] = noise.sqnr_db(self._settings(case))
-            self.rows[case.key] = SensitivityRow(
-                case.name, case.side, case.what, case.tensors, case.digest, known[about]
-            )
+            self.rows[case.key] = dataclasses.replace(self.rows[case.key], estimated_sqnr_db=known[about])
 
     def screen(self) -> None:
         """Estimates from runs on the first few samples."""
@@ -79,8 +82,8 @@ class Sweep:
         few = (batches.recut(SCREENED) if batches.can_be_recut else batches).first(SCREENED)
         simulator = Simulator(self.simulator.model, few, cache_bytes=self.simulator.cache_bytes)
         simulator.compare(self.base, tensors=False, cancelled=self.cancelled)
-        for case in self.cases:
-            found = self._trial(simulator, case).outputs[self.output].sqnr_db
+        for case, comparison in zip(self.cases, self._trials(simulator, self.cases), strict=True):
+            found = comparison.outputs[self.output].sqnr_db
             self.rows[case.key] = dataclasses.replace(self.rows[case.key], estimated_sqnr_db=found)
 
     def begin(self) -> None:
@@ -124,11 +127,11 @@ class Sweep:
         return sum(model.chain.n_segments - first_segment(model, case) for case in wanted)
 
     def steps(self, wanted: Sequence[Case], question: str = "") -> Iterator[SensitivityProgress]:
-        """Run one case after the other; yields after each. `begin` comes before."""
+        """Run the cases; yields after each. `begin` comes before."""
         whole, done, started = self.work(wanted), 0, time.monotonic()
-        for n_done, case in enumerate(wanted, start=1):
-            error = self._trial(self.simulator, case).outputs[self.output]
-            self.rows[case.key] = self.rows[case.key].with_error(error)
+        found = self._trials(self.simulator, wanted)
+        for n_done, (case, comparison) in enumerate(zip(wanted, found, strict=True), start=1):
+            self.rows[case.key] = self.rows[case.key].with_error(comparison.outputs[self.output])
             done += self.work([case])
             seconds = time.monotonic() - started
             yield SensitivityProgress(n_done, len(wanted), seconds, done / whole, self.ranking(question))
@@ -138,10 +141,19 @@ class Sweep:
         n_samples = self.simulator.batches.n_samples
         return Ranking.of(self.rows.values(), self.output, self.direction, n_samples, self.base_error, question)
 
-    def _trial(self, simulator: Simulator, case: Case) -> Comparison:
-        simulator.prepare(first_segment(simulator.model, case), self.cancelled)
-        settings, joined = self._settings(case), self._joined(case, simulator.batches.n_batches)
-        return simulator.trial(settings, joined=joined, workers=self._workers, cancelled=self.cancelled)
+    def _trials(self, simulator: Simulator, wanted: Sequence[Case]) -> Iterator[Comparison]:
+        n_batches = simulator.batches.n_batches
+        trials = (
+            Trial(
+                functools.partial(self._settings, case),
+                first_segment(simulator.model, case),
+                self._joined(case, n_batches),
+            )
+            for case in wanted
+        )
+        if self._workers is None:
+            return one_by_one(simulator, trials, self.cancelled)
+        return at_once(simulator, trials, self._workers, self.cancelled)
 
     def _settings(self, case: Case) -> Settings:
         return case.settings(lambda recipe: self.simulator.settings(recipe))

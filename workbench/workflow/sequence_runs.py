@@ -69,8 +69,12 @@ class SequenceRuns:
         """A run that changes nothing of what is kept. joined: nothing is run as one here."""
         return self._compared(part, settings, (), cancelled)
 
-    def prepare(self, part: Part, segment: int, cancelled: Cancel | None = None) -> None:
+    def can_prepare(self, part: Part, segment: int) -> bool:
         """Nothing can be had ready: every run begins at the first step."""
+        return False
+
+    def prepare(self, part: Part, segment: int, cancelled: Cancel | None = None) -> None:
+        """Does nothing, see `can_prepare`."""
 
     def _compared(self, part: Part, settings: Settings, names: tuple[str, ...], cancelled: Cancel | None) -> Done:
         """One pass: what both networks answer, and the sums of states and tensors step by step.

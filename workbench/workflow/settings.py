@@ -38,6 +38,11 @@ class Settings:
         sources = {**worked_out.weights, **worked_out.biases}
         return cls(weights, sources, worked_out.activations, worked_out.notices, worked_out)
 
+    @property
+    def is_float(self) -> bool:
+        """Whether nothing is replaced."""
+        return not self.weights and not self.activations
+
     @cached_property
     def transforms(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """Activation -> the function its readers see it through."""

@@ -1,7 +1,6 @@
 """`simulate`: what a recipe does to the network's output, computed as the exported file computes it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,11 +150,11 @@ class Simulator:
         return self._by_sample(self._chosen_parts(recipe, cancelled))
 
     def _float_parts(self, cancelled: Cancel | None) -> Iterator[Outputs]:
-        return (self.runs.float_outputs(part, cancelled) for part in self._whole_parts())
+        return (self.runs.float_outputs(part, cancelled) for part in self.whole_parts())
 
     def _chosen_parts(self, recipe: Recipe, cancelled: Cancel | None) -> Iterator[Outputs]:
         settings = self.settings(recipe, keep=True)
-        return (self.runs.run(part, settings, (), cancelled).outputs for part in self._whole_parts())
+        return (self.runs.run(part, settings, (), cancelled).outputs for part in self.whole_parts())
 
     def _by_sample(self, results: Iterable[Outputs]) -> dict[str, Output]:
         if not self.batches.has_state:
@@ -180,7 +179,7 @@ class Simulator:
         """
         settings = self.settings(recipe, keep=True)
         gathered = self._gathered(self._observed(settings) if tensors else ())
-        for part in self._whole_parts():
+        for part in self.whole_parts():
             self._run(part, settings, gathered, cancelled)
         return self._comparison(gathered, settings)
 
@@ -196,27 +195,22 @@ class Simulator:
             self._alone = sample, Simulator(self.model, batches, task=task, cache_bytes=0)
         return self._alone[1].compare(recipe, cancelled=cancelled)
 
-    def trial(
-        self,
-        settings: Settings,
-        *,
-        joined: int | None = None,
-        workers: Executor | None = None,
-        cancelled: Cancel | None = None,
-    ) -> Comparison:
+    def trial(self, settings: Settings, *, joined: int | None = None, cancelled: Cancel | None = None) -> Comparison:
         """Other settings on all samples, without tensors and answers; the last compared recipe's values stay in place.
 
-        joined: see `Runs.trial`. workers: run batches at the same time; `cancelled` is then asked by all of them.
+        joined: see `Runs.trial`.
         """
+        parts = self.whole_parts()
+        done = ((part, self.runs.attempt(part, settings, cancelled, joined=joined)) for part in parts)
+        return self.outcome(settings, done, cancelled)
 
-        def run(part: Part) -> Done:
-            return self.runs.attempt(part, settings, cancelled, joined=joined)
-
-        parts = list(self._whole_parts())
+    def outcome(
+        self, settings: Settings, done: Iterable[tuple[Part, Done]], cancelled: Cancel | None = None
+    ) -> Comparison:
+        """What runs of all samples say together, without tensors and answers. done: of each of `whole_parts`."""
         gathered = self._gathered(())
-        results = map(run, parts) if workers is None else workers.map(run, parts)
-        for part, done in zip(parts, results, strict=True):
-            gathered.add(self.runs.float_outputs(part, cancelled), done, part.n_samples)
+        for part, one in done:
+            gathered.add(self.runs.float_outputs(part, cancelled), one, part.n_samples)
         return self._comparison(gathered, settings, answers=False)
 
     def progress(
@@ -257,7 +251,8 @@ class Simulator:
         """One entry a sample: of the joined outputs, or of the sequences one by one."""
         return {name: by_sample(one) for name, one in parts.items()} if self.batches.has_state else whole
 
-    def _whole_parts(self) -> Iterator[Part]:
+    def whole_parts(self) -> Iterator[Part]:
+        """The batches; first looks at samples that come again in one are left out."""
         return (part for part in self.runs.parts() if not part.look)
 
     def _joined(self, results: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,9 +1,10 @@
-"""`size_bytes`: what the constants of a network take, as floats and as chosen."""
+"""`size_bytes`: what the constants of a network take, as floats and as chosen; `tensor_bytes`: one of them."""
 
 import math
 from collections.abc import Mapping
 
 from workbench.models.model import Model
+from workbench.workflow.choice import TensorChoice
 from workbench.workflow.recipe import Recipe
 
 
@@ -16,14 +17,18 @@ def size_bytes(model: Model, recipe: Recipe, coded_bits: Mapping[str, float] | N
     for name, tensor in model.tensors.items():
         if tensor.values is None or tensor.kind not in ("weight", "bias"):
             continue
-        n = int(tensor.values.size)
-        choice = recipe.choices.get(name)
-        bits, extra = 32.0, 0
-        if choice is not None:
-            format = choice.variation
-            bits = format.bits + (8 / format.block_size if format.block_size else 0)
-            extra = 5 * choice.quantizer.n_groups if format.has_scale else 4 * len(choice.levels or ())
-        float_size += 4 * n
-        chosen_size += math.ceil(n * bits / 8) + extra
-        coded_size += math.ceil(n * min(bits, (coded_bits or {}).get(name, bits)) / 8) + extra
+        n, choice = int(tensor.values.size), recipe.choices.get(name)
+        float_size += tensor_bytes(n, None)
+        chosen_size += tensor_bytes(n, choice)
+        coded_size += tensor_bytes(n, choice, (coded_bits or {}).get(name, math.inf))
     return float_size, chosen_size, coded_size
+
+
+def tensor_bytes(n_values: int, choice: TensorChoice | None, coded_bits: float = math.inf) -> int:
+    """Bytes of one constant of `n_values`, scales and levels included; None: float32. coded_bits: if that is less."""
+    if choice is None:
+        return 4 * n_values
+    format = choice.variation
+    bits = format.bits + (8 / format.block_size if format.block_size else 0)
+    extra = 5 * choice.quantizer.n_groups if format.has_scale else 4 * len(choice.levels or ())
+    return math.ceil(n_values * min(bits, coded_bits) / 8) + extra

@@ -1,11 +1,13 @@
 """What a choice does to the network: a changed threshold, the first figure, memory, and sensitivity, beside peers.
 
-Peers are what is done without the segment chain: a plain session of one thread, the quantized file written and opened
-anew, and one simulation after the other.
+Peers are what is done without the segment chain: a plain session of one thread; the quantized file written and opened
+anew, by our own writer (as it is deployed, or so that it computes the same numbers) and by onnxruntime's
+`quantize_static` with the same ranges; and one simulation after the other.
 """
 
 import ctypes
 import gc
+import json
 import os
 import statistics
 import time
@@ -27,7 +29,9 @@ from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.comparison import Comparison
 from workbench.workflow.data import as_batches
+from workbench.workflow.export.exporting import export
 from workbench.workflow.export.onnx_qdq import write
+from workbench.workflow.export.target import Order
 from workbench.workflow.opening import load
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.sensitivity import sensitivity
@@ -45,11 +49,23 @@ def say(capsys) -> Callable[[str], None]:
     return print_line
 
 
-def plain_session(path: Path) -> onnxruntime.InferenceSession:
-    """Default options, one thread."""
+def plain_session(path: Path, *, as_simulated: bool = False) -> onnxruntime.InferenceSession:
+    """Default options, one thread. as_simulated: the options under which a file computes what was simulated."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
+    if as_simulated:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def quantize_static(model: Model, recipe: Recipe, folder: Path) -> tuple[str, dict[str, str]]:
+    """onnxruntime's own tool with the recipe's ranges: what is executed, and the paths that it reads and writes."""
+    path = folder / "ranges.json"
+    export(model, recipe, path, target="ort_overrides", network=True)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    paths = {"path": path, "network": folder / document["network"], "output": folder / "theirs.onnx"}
+    return "\n".join(document["call"]), {name: str(one) for name, one in paths.items()}
 
 
 def narrower(recipe: Recipe, name: str, factor: float) -> Recipe:
@@ -63,27 +79,40 @@ def test_one_changed_threshold(resnet50, tmp_path, say):
     simulator, session = Simulator(model, as_batches(model, [feeds])), plain_session(resnet50)
     names = list(model.observed)
 
-    def rebuilt() -> None:
-        write(model, narrower(recipe, names[0], 0.9), tmp_path / "net.onnx")
-        plain_session(tmp_path / "net.onnx").run(None, feeds)
+    def rebuilt(as_simulated: bool) -> None:
+        write(Order(model, narrower(recipe, names[0], 0.9)), tmp_path / "net.onnx")
+        plain_session(tmp_path / "net.onnx", as_simulated=as_simulated).run(None, feeds)
 
-    plain, ours, again = [], {name: [] for name in names}, []
+    call, variables = quantize_static(model, recipe, tmp_path)
+
+    def rebuilt_by_the_tool() -> None:
+        exec(call, dict(variables))
+        plain_session(variables["output"]).run(None, feeds)
+
+    peers = {
+        "our writer and a session": timed(lambda: rebuilt(False)),
+        "a session with the same numbers": timed(lambda: rebuilt(True)),
+        "quantize_static with these ranges and a session": timed(rebuilt_by_the_tool),
+    }
+    plain, ours, again = [], {name: [] for name in names}, {peer: [] for peer in peers}
     for number in range(ROUNDS):
         for name in names:
             changed = narrower(recipe, name, 0.95 - 0.05 * number)
             simulator.compare(recipe, tensors=False)
             ours[name] += interleaved({"x": timed(lambda c=changed: simulator.compare(c, tensors=False))}, 1)["x"]
             plain += interleaved({"x": timed(lambda: session.run(None, feeds))}, 1)["x"]
-        again += interleaved({"x": timed(rebuilt)}, 1)["x"]
+        for peer, samples in interleaved(peers, 1).items():
+            again[peer] += samples
         assert simulator.compare(changed, tensors=False).outputs == simulate(model, changed, [feeds]).outputs
     run = seconds(plain)
     for what, middle in (("median", statistics.median), ("least", min)):
         each = [middle(seconds(samples).values) for samples in ours.values()]
-        one, rebuild = middle(run.values), middle(seconds(again).values)
+        one, mean = middle(run.values), statistics.mean(each)
+        others = {peer: middle(seconds(samples).values) for peer, samples in again.items()}
+        slower = ", ".join(f"{peer} {x * 1e3:.0f} ms ({x / mean:.1f}x)" for peer, x in others.items())
         say(
-            f"one changed threshold, ResNet-50 size, {what} of {ROUNDS}: mean {statistics.mean(each) / one:.2f}x a "
-            f"plain run of {one * 1e3:.1f} ms, last layer {each[-1] / one:.3f}x, rebuilding takes "
-            f"{rebuild / statistics.mean(each):.1f}x as long"
+            f"one changed threshold, ResNet-50 size, {what} of {ROUNDS}: mean {mean * 1e3:.1f} ms = {mean / one:.2f}x "
+            f"a plain run of {one * 1e3:.1f} ms, last layer {each[-1] / one:.3f}x; rebuilding: {slower}"
         )
 
 
@@ -187,7 +216,7 @@ def test_the_first_figure_of_a_large_network(resnet50, batch_size, say):
 def one_by_one(model: Model, recipe: Recipe, data: object, names: list[str], folder: Path) -> None:
     """The file with one quantized tensor written, opened and run on all samples, tensor by tensor."""
     for name in names:
-        write(model, Recipe(model.name, model.sha256, {name: recipe[name]}), folder / "one.onnx")
+        write(Order(model, Recipe(model.name, model.sha256, {name: recipe[name]})), folder / "one.onnx")
         session = plain_session(folder / "one.onnx")
         for feeds in as_batches(model, data):
             session.run(None, feeds)

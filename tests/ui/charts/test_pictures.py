@@ -81,7 +81,7 @@ def test_depth_tells_every_tensor_its_drop_and_the_low_ones():
     now = [50.0, None, 12.5, -3.0]
     figure = depth_figure(names, now, [50.0, 48.0, None, 30.0], low=[3], drop=(2, 37.5), title="net")
     texts = words(figure)
-    assert "largest drop −37.5 dB<br>c" in texts and "<b>net</b>" in texts
+    assert "spoils most −37.5 dB<br>c" in texts and "<b>net</b>" in texts
     before, line, low = figure["data"]
     assert line["text"] == ["50.0", "", "12.5", "−3.0"] and line["mode"] == "lines+markers+text"
     assert before["y"] == [50.0, 48.0, None, 30.0] and (low["x"], low["y"]) == ([3], [-3.0])

@@ -74,8 +74,9 @@ def test_chosen_columns(small, mixed, tmp_path):
 
 
 def test_columns_are_names(small, mixed, tmp_path):
-    with pytest.raises(WorkbenchError, match="columns is 5; expected names of columns"):
-        export(small, mixed, tmp_path / "net.csv", target="csv_table", columns=5)
+    for columns, said in ((5, "5"), ([], r"\[\]"), ("", "''")):
+        with pytest.raises(WorkbenchError, match=f"columns is {said}; expected names of columns"):
+            export(small, mixed, tmp_path / "net.csv", target="csv_table", columns=columns)
     assert not [*tmp_path.iterdir()]
 
 
@@ -138,7 +139,9 @@ HEAD = "name,format,min,max,axis,channel,symmetric"
         (f"{HEAD}\nx,int8,0,1e39,0,0,\n", "line 2, column 'max': '1e39' is no finite number of float32"),
         (f"{HEAD}\nx,int8,0,1,,,perhaps\n", "line 2, column 'symmetric': cannot read 'perhaps'"),
         (f"{HEAD}\nx,int8,0,1,0,0,\nx,int8,0,1,0,2,\n", "has not each channel from 0 on once"),
-        (f"{HEAD}\nx,int8,0,1,,,\nx,int8,0,1,,,\n", "line 2, column 'channel'"),
+        (f"{HEAD}\nx,int8,0,1,,,\nx,int8,0,1,,,\n", "lines 2 and 3: 'x' is there twice"),
+        (f"{HEAD}\nx,fp32,,,,,\nx,int8,0,1,,,\n", "lines 2 and 3: 'x' is there twice"),
+        (f"{HEAD},min\nx,int8,0,1,,,,2\n", "line 1: there are two columns 'min'"),
         (f"{HEAD}\nx,int8,0,1,0,0,\nx,int4,0,1,0,1,\n", "line 3, column 'format': channels of one tensor"),
         (f'{HEAD}\n"x"y,int8,0,1,,,\n', "it is no CSV"),
     ],

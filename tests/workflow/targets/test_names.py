@@ -161,6 +161,32 @@ def test_names_are_kept_in_the_recipe(small, small_calibration, tmp_path):
         Recipe.from_json(document)
 
 
+@pytest.mark.parametrize("target", ["aimet_encodings", "aimet_encodings_2", "ort_overrides"])
+def test_a_name_that_another_tensor_has_is_refused_before_anything_is_written(
+    small, small_calibration, tmp_path, target
+):
+    recipe, doing = choose(small, small_calibration), []
+    for tensor, other in (("image", "relu1_out"), ("conv1.weight", "relu1_out"), ("fc.weight", "conv1.weight")):
+        kind = "Weight" if "weight" in tensor else "Activation"
+        with pytest.raises(WorkbenchError, match=f"{kind} '{tensor}': it would be called '{other}' there, as is"):
+            export(small, recipe, tmp_path / "a", target=target, names={tensor: other}, watch=doing.append)
+    assert not doing and not [*tmp_path.iterdir()]
+    swapped = {"image": "relu1_out", "relu1_out": "image"}  # and one of a tensor that is not in the file
+    for names in (swapped, {"image": "logits"}):
+        assert export(small, recipe, tmp_path / "a", target=target, names=names).files
+
+
+@pytest.mark.parametrize("target", ["tensorrt_cache", "tpu_mlir_table"])
+def test_where_activations_alone_are_written_a_weight_may_be_called_like_one(
+    small, small_calibration, tmp_path, target
+):
+    recipe = choose(small, small_calibration)
+    assert export(small, recipe, tmp_path / "a", target=target, names={"conv1.weight": "relu1_out"}).files
+    with pytest.raises(WorkbenchError, match="'image': it would be called 'relu1_out' there, as is another"):
+        export(small, recipe, tmp_path / "b", target=target, names={"image": "relu1_out"})
+    assert not (tmp_path / "b").exists()
+
+
 def test_export_takes_names_in_every_form(small, small_calibration, file, tmp_path, request):
     seen = []
 

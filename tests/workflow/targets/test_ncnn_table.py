@@ -162,6 +162,7 @@ def test_what_ncnn_cannot_do_is_refused_by_name(small, small_calibration, tmp_pa
         (small, choose(small, small_calibration, residual_adds=True), "'conv2_out': no weighted layer reads it"),
         (small, recipe.with_tensor("fc.weight", format="int4"), "'fc.weight': it is int4"),
         (small, recipe.with_tensor("image", format="fp8_e4m3"), "'image': it is fp8_e4m3.*nearest is int8"),
+        (small, recipe.without(*recipe), "It quantizes no layer, and an empty table says nothing; choose int8"),
         (up, transposed, "Layer 'up': ncnn2int8 quantizes no ConvTranspose"),
         (small, tiny, None),
         (small, huge, None),

@@ -117,3 +117,11 @@ def test_lines_that_are_none(tmp_path, line, said):
     (tmp_path / "t").write_bytes(b"\xff\xfe")
     with pytest.raises(WorkbenchError, match="UTF-8"):
         read_ranges(tmp_path / "t", "tpu_mlir_table")
+
+
+def test_a_name_that_is_there_twice(tmp_path):
+    (tmp_path / "t").write_text("# op_name    threshold    min    max\nx 1 0 1\ny 1 0 1\nx 2 0 2\n")
+    with pytest.raises(WorkbenchError, match="lines 2 and 4: 'x' is there twice"):
+        read_ranges(tmp_path / "t", "tpu_mlir_table")
+    (tmp_path / "t").write_text("x 1 0 1\n#int4_th\nx 2 0 2\n")  # both sections may have it
+    assert read_ranges(tmp_path / "t", "tpu_mlir_table").tensors["x"].format == "int4"

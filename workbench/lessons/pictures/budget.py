@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.messages import WorkbenchError
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-COLOURS = (LIGHT.float_values, LIGHT.rounding, LIGHT.before, LIGHT.divergence)
+COLOURS = (LIGHT.float_values, LIGHT.rounding, EITHER.before, LIGHT.divergence)
 CORNER = "rgba(230, 159, 0, 0.16)"
 
 
@@ -32,7 +32,7 @@ def budget(
         legend[title] = colour
     legend[f"at most {most_bytes:,.0f} bytes, at least {least_db:g} dB"] = LIGHT.quantized
     lowest = min(db for points in ways.values() for _, db in points) - 1
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": False}
     corner = {"type": "rect", "y0": least_db, "y1": top_db, "line": {"width": 0}}
     corner |= {"xref": "x", "x0": 0, "x1": most_bytes, "fillcolor": CORNER, "layer": "below"}
     layout = {
@@ -43,7 +43,7 @@ def budget(
     }
     words = "One point further is one tensor more with more bits. Up and left is better."
     heading = Heading("Bytes of weights against SQNR of the output", (words,), legend)
-    return go.Figure(on_paper({"data": data, "layout": layout}, heading, height=380))
+    return go.Figure(on_page({"data": data, "layout": layout}, heading, height=380))
 
 
 def _line(title: str, points: Sequence[tuple[float, float]], colour: str) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.messages import WorkbenchError
 from workbench.numerics.codebooks.fitting import fit_levels
 from workbench.numerics.codebooks.lloyd import clusters, density_start, linear_start, lloyd
 from workbench.numerics.statistics.sorted_sums import SortedSums
 from workbench.numerics.values import as_float32
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -54,7 +54,7 @@ def centroid_rounds(values: Any, k: int = 8, rounds: int = 30) -> "go.Figure":
         words.append(f"{name}: error {ratios[-1]:.3f} times the least after {rounds} rounds")
     legend = {name: colour for name, (_, colour) in starts.items()}
     heading = Heading(f"k-means with {k} levels", tuple(words), legend)
-    return go.Figure(on_paper({"data": lines, "layout": _layout()}, heading, height=430))
+    return go.Figure(on_page({"data": lines, "layout": _layout()}, heading, height=430))
 
 
 def _line(name: str, y: np.ndarray, colour: str, place: int, width: float) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _line(name: str, y: np.ndarray, colour: str, place: int, width: float) -> di
 
 
 def _layout() -> dict[str, Any]:
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": False, "ticks": "outside"}
     across = axis | {"title": {"text": "rounds"}}
     level = axis | {"title": {"text": "level, in the weight's unit"}}
     error = axis | {"title": {"text": "error / least error"}, "type": "log", "anchor": "x3"}

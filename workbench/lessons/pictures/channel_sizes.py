@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.messages import WorkbenchError
 from workbench.numerics.quantizer import Quantizer
 from workbench.numerics.values import as_float32
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,7 +44,7 @@ def channel_sizes(weights: Any, format: str = "int8", title: str = "Channels of 
     }
     words = f"One scale for all: {format} from {-top:.3g} to {top:.3g}. Logarithmic axis."
     layout = _layout(bottom, top, len(sizes), half)
-    return go.Figure(on_paper({"data": data, "layout": layout}, Heading(title, (words,), legend), height=360))
+    return go.Figure(on_page({"data": data, "layout": layout}, Heading(title, (words,), legend), height=360))
 
 
 def _bars(name: str, channels: np.ndarray, sizes: np.ndarray, colour: str) -> dict[str, Any]:
@@ -63,6 +63,6 @@ def _layout(bottom: float, top: float, n: int, half: float) -> dict[str, Any]:
         "shapes": [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": half, "y1": half, "line": line}],
         "xaxis": axis | {"title": {"text": "output channel, number"}, "range": [-0.7, n - 0.3]},
         "yaxis": axis
-        | {"type": "log", "range": span, "showgrid": True, "gridcolor": LIGHT.grid, "dtick": 1}
+        | {"type": "log", "range": span, "showgrid": True, "gridcolor": EITHER.grid, "dtick": 1}
         | {"title": {"text": "largest |weight|, in the weight's own unit"}},
     }

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import EITHER, inked
 from workbench.ui.charts.depth import depth_figure
 from workbench.workflow.depth import ErrorAlongDepth
 
@@ -27,7 +28,7 @@ def depth(along: ErrorAlongDepth, title: str = "Error along the depth") -> "go.F
     low = [names.index(name) for name in along.low_cosine]
     samples = "1 sample" if len(along.samples) == 1 else f"{len(along.samples)} samples"
     words = f"{samples}, quantized network against float."
-    return go.Figure(depth_figure(names, now, before, low=low, title=title, lines=(words,)))
+    return go.Figure(inked(depth_figure(names, now, before, low=low, title=title, lines=(words,), palette=EITHER)))
 
 
 def _finite(sqnr_db: float) -> float | None:

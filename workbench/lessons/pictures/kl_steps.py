@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, in_ink, on_page
 from workbench.messages import WorkbenchError
 from workbench.numerics.clipping.compatibility.definition import expand, group_starts
 from workbench.numerics.clipping.compatibility.relative_entropy import relative_entropy_terms
@@ -14,11 +14,12 @@ from workbench.numerics.clipping.entropy import entropy
 from workbench.numerics.clipping.sweep import ThresholdCurve
 from workbench.numerics.statistics.linear_histogram import LinearHistogram
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+LOW = 10  # bars below the highest one's height by this factor are lower than their numbers
 FEW = 40  # bins that still have room for their numbers
 PLACES = ("top right", "top center", "bottom center", "bottom right", "bottom left", "top left")  # of the marks' names
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -50,7 +51,7 @@ def kl_step(step: int, histogram: LinearHistogram, keep: int, levels: int = 128)
     layout["shapes"] = [_cut(float(histogram.edges[keep]))]
     if step < 5 and n > FEW:
         layout["yaxis"]["type"], layout["yaxis"]["dtick"] = "log", 1
-    return go.Figure(on_paper({"data": data, "layout": layout}, heading, height=260))
+    return go.Figure(on_page({"data": data, "layout": layout}, heading, height=260))
 
 
 def kl_curve(curves: Mapping[str, ThresholdCurve]) -> "go.Figure":
@@ -73,14 +74,14 @@ def kl_curve(curves: Mapping[str, ThresholdCurve]) -> "go.Figure":
         mode = "lines+markers" if curve.kl.size <= FEW else "lines"
         kl = np.where(np.isfinite(curve.kl), curve.kl, np.nan)
         data.append(_scatter(name, curve.thresholds, kl, mode=mode, line=line, hovertemplate=hover))
-        mark = {"color": LIGHT.ink, "size": 10, "symbol": "circle-open", "line": {"width": 2}}
+        mark = {"color": EITHER.ink, "size": 10, "symbol": "circle-open", "line": {"width": 2}}
         named = {"text": [name if len(curves) > 1 else ""], "textposition": place, "mode": "markers+text"}
         data.append(_scatter(f"{name}, least", [at], [value], marker=mark, hovertemplate=hover, **named))
         words.append(f"{name} ({dash}): least KL {value:.4f} nats at T = {at:.4f}")
     layout = _layout("threshold T, in the tensor's own unit", "KL, nats")
     layout["yaxis"] |= _kl_axis(curves, floor=min(trace["y"][0] for trace in data[1::2]))
     title = "KL of every candidate" if len(curves) == 1 else "KL of every candidate of each definition"
-    return go.Figure(on_paper({"data": data, "layout": layout}, Heading(title, tuple(words)), height=300))
+    return go.Figure(on_page({"data": data, "layout": layout}, Heading(title, tuple(words)), height=300))
 
 
 def _kl_axis(curves: Mapping[str, ThresholdCurve], floor: float) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _sums(histogram: LinearHistogram, keep: int, levels: int) -> Drawn:
     sums = np.add.reduceat(histogram.counts[:keep], starts)
     edges = histogram.edges[[*starts, keep]]
     wide = _bars("sum of a level", LinearHistogram(sums, edges), 0, sums, LIGHT.quantized)
-    wide["marker"]["line"] = {"color": LIGHT.paper, "width": 1 if levels <= FEW else 0}
+    wide["marker"]["line"] = {"color": EITHER.paper, "width": 1 if levels <= FEW else 0}
     kept = _bars("kept", histogram, 0, histogram.counts[:keep], LIGHT.float_values)
     kept["textposition"] = "none"
     words = f"{keep} bins become {sums.size} levels. What was clipped is not counted here."
@@ -144,6 +145,10 @@ def _spread(histogram: LinearHistogram, keep: int, levels: int) -> Drawn:
     spread = _bars("Q", histogram, 0, q, LIGHT.quantized)
     inside = {"textposition": "inside", "insidetextanchor": "start", "textangle": 0, "constraintext": "none"}
     spread |= inside | {"textfont": {"color": LIGHT.ink}}  # above the bars the line of P would cross them
+    if "text" in spread:
+        spread["text"] = [
+            in_ink(text) if low else text for text, low in zip(spread["text"], q < q.max() / LOW, strict=True)
+        ]
     reference = {
         "type": "scatter",
         "mode": "lines",
@@ -187,7 +192,7 @@ def _bars(
         "x": (edges[:-1] + edges[1:]) / 2,
         "y": heights,
         "width": np.diff(edges),
-        "marker": {"color": colour, "line": {"color": LIGHT.paper, "width": 1 if heights.size <= FEW else 0}},
+        "marker": {"color": colour, "line": {"color": EITHER.paper, "width": 1 if heights.size <= FEW else 0}},
         "hovertemplate": f"{name} %{{y:,.4g}} at %{{x:.4g}}<extra></extra>",
     }
     if histogram.counts.size <= FEW:
@@ -201,7 +206,7 @@ def _scatter(name: str, x: Any, y: Any, **rest: Any) -> dict[str, Any]:
 
 
 def _cut(x: float) -> dict[str, Any]:
-    line = {"color": LIGHT.ink, "width": 1, "dash": "dot"}
+    line = {"color": EITHER.ink, "width": 1, "dash": "dot"}
     return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
@@ -210,7 +215,7 @@ def _legend(data: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _layout(x: str, y: str) -> dict[str, Any]:
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": False, "ticks": "outside"}
     return {
         **frame(),
         "xaxis": axis | {"title": {"text": x}},

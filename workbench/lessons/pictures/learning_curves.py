@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.lessons.training import Run
 from workbench.messages import WorkbenchError
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,7 +32,7 @@ def learning_curves(runs: Mapping[str, Run]) -> "go.Figure":
         lines.append(_line(name, np.arange(len(run.changed)) + 1, 100 * run.changed, colour, "2", "%{y:.2f} %"))
     words = "Loss of the training pictures, and weights that are at another value after an epoch than before."
     legend = dict(zip(runs, COLOURS, strict=False))
-    return go.Figure(on_paper({"data": lines, "layout": _layout()}, Heading("Learning", (words,), legend), height=380))
+    return go.Figure(on_page({"data": lines, "layout": _layout()}, Heading("Learning", (words,), legend), height=380))
 
 
 def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, place: str, value: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, place: str, valu
 
 
 def _layout() -> dict[str, Any]:
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": False, "ticks": "outside"}
     across = axis | {"title": {"text": "epoch"}}
     return {
         **frame(),

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.messages import WorkbenchError
 from workbench.ui.charts.annotated import stagger
 from workbench.ui.charts.palette import LIGHT
 from workbench.ui.charts.plain_text import plain
-from workbench.ui.charts.sheet import WIDTH, Heading, on_paper
+from workbench.ui.charts.sheet import WIDTH, Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,7 +31,7 @@ def output_by_threshold(
 
     x, lines = np.asarray(thresholds, np.float64), {"network's output": (output_sqnr_db, LIGHT.quantized, "solid")}
     if own_sqnr_db is not None:
-        lines["tensor itself"] = (own_sqnr_db, LIGHT.before, "dash")
+        lines["tensor itself"] = (own_sqnr_db, EITHER.before, "dash")
     data = []
     for name, (values, colour, dash) in lines.items():
         y = np.asarray(values, np.float64)
@@ -49,7 +49,7 @@ def output_by_threshold(
     words = f"Best of these points at the output: {data[0]['y'][best]:.2f} dB with T = {x[best]:.3f}"
     heading = Heading("Which threshold is right?", (words,), {t["name"]: t["line"]["color"] for t in data})
     gap = ROW * (1 + max(rows.values(), default=0)) + 16
-    return go.Figure(on_paper({"data": data, "layout": layout}, heading, height=320 + gap, gap=gap))
+    return go.Figure(on_page({"data": data, "layout": layout}, heading, height=320 + gap, gap=gap))
 
 
 def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, dash: str) -> dict[str, Any]:
@@ -60,17 +60,17 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, dash: str) -> di
 
 
 def _mark(x: float) -> dict[str, Any]:
-    line = {"color": LIGHT.muted, "width": 1, "dash": "dot"}
+    line = {"color": EITHER.muted, "width": 1, "dash": "dot"}
     return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1, "line": line}
 
 
 def _label(text: str, x: float, row: int) -> dict[str, Any]:
     place = {"xref": "x", "yref": "paper", "x": x, "y": 1, "xanchor": "center", "yanchor": "bottom", "showarrow": False}
-    return {"text": plain(text), "yshift": 2 + ROW * row, "font": {"size": 11, "color": LIGHT.ink}} | place
+    return {"text": plain(text), "yshift": 2 + ROW * row, "font": {"size": 11, "color": EITHER.ink}} | place
 
 
 def _layout(span: tuple[float, float]) -> dict[str, Any]:
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": False, "ticks": "outside"}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": False, "ticks": "outside"}
     room = 0.02 * (span[1] - span[0])
     return {
         **frame(LEFT, RIGHT),

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.lessons.pictures.frame import EITHER, on_page
 from workbench.messages import WorkbenchError
 from workbench.numerics.formats.catalogue import as_format
 from workbench.numerics.quantizer import Quantizer
 from workbench.ui.charts.distribution import FONT
 from workbench.ui.charts.palette import LIGHT, Palette
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -51,9 +52,9 @@ def precision_by_size(formats: Sequence[str] = FORMATS) -> "go.Figure":
         title, errors = as_format(name).title, worst_relative_errors(name)
         lines.append(_line(title, sizes, errors, dash))
         labels.append(_label(title, sizes, errors))
-    layout = _layout(LIGHT) | {"annotations": labels}
+    layout = _layout(EITHER) | {"annotations": labels}
     words = "Worst rounding error as a share of the number. Lower is more exact, longer reaches further."
-    return go.Figure(on_paper({"data": lines, "layout": layout}, Heading("Precision by size", (words,)), height=420))
+    return go.Figure(on_page({"data": lines, "layout": layout}, Heading("Precision by size", (words,)), height=420))
 
 
 def _line(title: str, sizes: np.ndarray, errors: np.ndarray, dash: str) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _label(title: str, sizes: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
     best = np.flatnonzero(np.isclose(errors, np.nanmin(np.where(errors > 0, errors, np.nan)), rtol=0.1))
     place = best[len(best) // 4]
     at = {"x": float(np.log10(sizes[place])), "y": float(np.log10(errors[place]))}
-    font = {"size": 12, "color": LIGHT.ink}
+    font = {"size": 12, "color": EITHER.ink}
     return {"text": title, "showarrow": False, "yanchor": "top", "yshift": -3, "font": font} | at
 
 

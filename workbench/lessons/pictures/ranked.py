@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 from workbench.workflow.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def ranked(ranking: Ranking) -> "go.Figure":
     words = f"One tensor quantized, all others float32; {ranking.n_samples} samples. A short bar hurts."
     heading = Heading("Sensitivity", (words,), COLOURS)
     figure = {"data": [bars], "layout": _layout(max(row.sqnr_db for row in ranking))}
-    return go.Figure(on_paper(figure, heading, height=ROW * len(ranking) + 70))
+    return go.Figure(on_page(figure, heading, height=ROW * len(ranking) + 70))
 
 
 def _layout(longest: float) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _layout(longest: float) -> dict[str, Any]:
         "bargap": 0.25,
         "xaxis": {
             "title": {"text": "SQNR of the output, dB"},
-            "gridcolor": LIGHT.grid,
+            "gridcolor": EITHER.grid,
             "range": [0, 1.08 * longest],
         },
         "yaxis": {"autorange": "reversed", "type": "category"},

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.lessons.pictures.frame import frame
+from workbench.lessons.pictures.frame import EITHER, frame, on_page
 from workbench.messages import WorkbenchError
 from workbench.numerics.quantizer import Quantizer
 from workbench.ui.charts.palette import LIGHT
-from workbench.ui.charts.sheet import Heading, on_paper
+from workbench.ui.charts.sheet import Heading
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,7 +41,7 @@ def staircase(quantizer: Quantizer) -> "go.Figure":
     legend = {trace["name"]: trace["line"]["color"] for trace in data}
     words = f"scale {float(quantizer.scale):.6g}, zero point {quantizer.zero_point}"
     heading = Heading(f"{quantizer.format.title} as a staircase", (words,), legend)
-    return go.Figure(on_paper({"data": data, "layout": _layout()}, heading, height=440))
+    return go.Figure(on_page({"data": data, "layout": _layout()}, heading, height=440))
 
 
 def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, **rest: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, colour: str, **rest: Any) -> 
 
 
 def _layout() -> dict[str, Any]:
-    axis = {"showgrid": True, "gridcolor": LIGHT.grid, "zeroline": True, "zerolinecolor": LIGHT.before}
+    axis = {"showgrid": True, "gridcolor": EITHER.grid, "zeroline": True, "zerolinecolor": EITHER.before}
     return {
         **frame(),
         "xaxis": axis | {"title": {"text": "value, in the tensor's own unit"}, "anchor": "y2"},

@@ -51,7 +51,7 @@ def depth_figure(
         legend[f"cosine below {rule:g}: {len(low)}"] = palette.clipping
     annotations = []
     if drop is not None and now[drop[0]] is not None:
-        text = f"largest drop −{drop[1]:.1f} dB<br>{plain(names[drop[0]])}"
+        text = f"spoils most −{drop[1]:.1f} dB<br>{plain(names[drop[0]])}"
         arrow = {"showarrow": True, "arrowhead": 2, "ax": 0, "ay": 36, "arrowcolor": palette.ink}
         side = {"xanchor": "left" if drop[0] < len(names) / 2 else "right", "bgcolor": palette.paper}
         font = {"size": 11, "color": palette.ink}

@@ -22,6 +22,7 @@ from workbench.ui.number_explorer.rows import (
     said,
     threshold_for,
 )
+from workbench.ui.sources import joined
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -37,10 +38,6 @@ SCRIPTS = (
 LIMITS = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
-def _joined(*names: str) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
-
-
 class NumberExplorer(anywidget.AnyWidget):
     """One number in all formats. Bits of float32 are computed by the browser at once, the table follows from Python.
 
@@ -50,8 +47,8 @@ class NumberExplorer(anywidget.AnyWidget):
     observed. A format that is registered while the explorer is open joins the table.
     """
 
-    _esm = _joined(*SCRIPTS)
-    _css = _joined("../app.css", "explorer.css")
+    _esm = joined(HERE, *SCRIPTS)
+    _css = joined(HERE, "../app.css", "explorer.css")
     value = traitlets.Float(0.1)
     threshold = traitlets.Float(None, allow_none=True)
     chosen = traitlets.Unicode("fp16")

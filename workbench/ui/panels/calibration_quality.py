@@ -19,7 +19,7 @@ SEPARATE = "No separate evaluation data: wb.App(model, data, evaluation=...) com
 class CalibrationQualityPanel(Panel):
     """Both distributions over one another, the range against the number of samples, and the tensors that drift."""
 
-    _esm = script("calibration_quality_charts.js", "calibration_quality.js")
+    _esm = script("ticks.js", "calibration_quality_charts.js", "calibration_quality.js")
     _css = styles("panels/calibration_quality.css")
     parts = ("answers", "asked", "selected", "recipe", "calibrated")
 

@@ -67,7 +67,7 @@ function drawDepth(host, v, names) {
   }, "");
   if (v.before) svg("path", { d: path(v.before), class: "wb-depth-before" }, picture);
   svg("path", { d: path(v.depth), class: "wb-depth-now" }, picture);
-  if (v.drop) drawDrop(picture, v, scale);
+  if (v.drop && v.drop.db !== null) drawDrop(picture, v, scale);
   v.depth.forEach((value, i) => {
     if (!isLow(v, i) || (!known(value) && value !== "-inf")) return;
     const dot = svg("circle", { cx: x(i), cy: y(value), r: 3.5, class: "wb-depth-low" }, picture);
@@ -81,7 +81,7 @@ function render({ model, el, signal }) {
   const all = h("button", { class: "wb-quiet-button", type: "button", text: "all samples", title: "the error over all evaluation samples again", onclick: () => model.send({ kind: "all_samples" }) });
   const one = h("span", { class: "wb-depth-sample" }, h("b"), all);
   const words = h("span", { class: "wb-depth-words" });
-  const drop = h("button", { class: "wb-link wb-depth-fall", type: "button", title: "where the SQNR falls most below the least before it; a click selects the tensor" });
+  const drop = h("button", { class: "wb-link wb-depth-fall", type: "button", title: "the tensor that spoils most: so far its SQNR lies below the least before it, and no other falls by more below an even share of the noise; a click selects it" });
   const low = h("span", { class: "wb-depth-count" });
   const line = h("div", { class: "wb-depth-line" }, one, words, drop, low);
   const tip = h("div", { class: "wb-depth-tip", hidden: true }, h("b"), h("div"));
@@ -136,8 +136,8 @@ function render({ model, el, signal }) {
     put(one.firstChild, `sample ${v.sample}`);
     put(words, `SQNR of each tensor, dB${v.before ? " · grey: before the last change" : ", against float, in order"}${v.updating ? " · updating…" : ""}`);
     words.title = words.textContent;
-    drop.hidden = !v.drop || v.drop.db < 0.05;
-    if (!drop.hidden) put(drop, `largest drop: ${MINUS}${v.drop.db.toFixed(1)} dB at ${names[v.drop.at]}`);
+    drop.hidden = !v.drop || (v.drop.db !== null && v.drop.db < 0.05);
+    if (!drop.hidden) put(drop, v.drop.db === null ? `not finite from ${names[v.drop.at]} on` : `spoils most: ${MINUS}${v.drop.db.toFixed(1)} dB at ${names[v.drop.at]}`);
     drop.onclick = () => select(v.drop.at);
     const tensors = v.depth.map((_, i) => i).filter((i) => isLow(v, i));
     low.hidden = !tensors.length;

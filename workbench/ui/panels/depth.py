@@ -60,9 +60,10 @@ class DepthPanel(Panel):
         view["cosine"] = [_cosine(error) for error in depth.tensors.values()]
         if depth.before is not None:
             view["before"] = [_decibels(depth.before.get(name)) for name in depth.tensors]
-        if depth.drop is not None and math.isfinite(depth.drop[1]):
+        if depth.drop is not None:
             tensor, lost = depth.drop
-            view["drop"] = {"at": list(depth.tensors).index(tensor), "db": round(lost, 2)}
+            db = round(lost, 2) if math.isfinite(lost) else None  # there values overflow
+            view["drop"] = {"at": list(depth.tensors).index(tensor), "db": db}
         return view
 
     def _sample(self, state: State) -> int | None:
@@ -110,7 +111,7 @@ class DepthPanel(Panel):
             None if view["before"] is None else [_known(value) for value in view["before"]],
             low=[i for i in low if now[i] is not None],
             rule=LOW_COSINE,
-            drop=None if drop is None or drop["db"] < SMALL_DB else (drop["at"], drop["db"]),
+            drop=None if drop is None or drop["db"] is None or drop["db"] < SMALL_DB else (drop["at"], drop["db"]),
             title=f"{self.study.model.name}: error along the depth",
             lines=(f"SQNR of {len(now)} tensors against the float network, in order · {what}",),
         )

@@ -35,8 +35,8 @@ function explanationOf(name, d) {
     };
     case "kl": return {
       formula: "KL = Σ P ln(P / Q) over 2048 bins, exact zeros a bin of their own; P: the values, those beyond the range added to the last bin inside; Q: each level's values spread evenly over its bins",
-      numbers: known(m.kl) ? `${shown(m.kl)} nats = ${shown(m.kl * BITS_PER_NAT)} bits` : "",
-      meaning: m.kl === 0 ? "The levels are finer than the bins: no difference is seen." : "How surprised somebody would be who expects the quantized histogram and meets the real one. 0: they are alike.",
+      numbers: known(m.kl) ? `${shown(withoutDust(m.kl))} nats = ${shown(withoutDust(m.kl) * BITS_PER_NAT)} bits` : "",
+      meaning: known(m.kl) && withoutDust(m.kl) === 0 ? "The levels are finer than the bins: no difference is seen." : "How surprised somebody would be who expects the quantized histogram and meets the real one. 0: they are alike.",
     };
     case "cosine": return {
       formula: "x · y / (|x| |y|), the cosine of the angle between the tensor before and after",

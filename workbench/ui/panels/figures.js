@@ -16,8 +16,15 @@ function figure3(x) {
   return text.replaceAll("-", MINUS);
 }
 
+const DUST = 1e-15; // nats: what rounding leaves of a KL of 0
+
+function withoutDust(kl) {
+  return kl !== null && Math.abs(kl) < DUST ? 0 : kl;
+}
+
 // Fixed numbers of digits, so that nothing moves while they change.
 function shownNumber(name, x) {
+  if (name === "kl") x = withoutDust(x);
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : `${MINUS}∞`;
   if (name === "levels_used") return x.toLocaleString("en-US");

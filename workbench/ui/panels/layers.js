@@ -3,6 +3,8 @@
 const ROW = 24;
 const SPARE = 8;
 const PATIENCE = 60; // ms
+const BOLD = 650; // weight of the selected row's font, the widest
+const MARK = 16; // px that the mark of a note takes
 const UNANSWERED = 3000; // ms after which Python will not follow
 
 // "conv op:Conv sqnr<30 int8": words in the name, operator, bounds on SQNR, a format.
@@ -48,6 +50,11 @@ function render({ model, el, signal }) {
   let wanted = null; // the row that was asked for, until Python shows it
   const lines = virtualRows(list, body, { row: ROW, spare: SPARE, count: () => shown.length, line: lineOf });
   const id = `wb-list-${Math.random().toString(36).slice(2, 8)}`;
+
+  let labels = []; // of the rows: their names, shortened to the room there is
+  let [labelled, sized] = ["", false]; // what they were made for; whether the room is known
+  let room = Infinity; // px of a name
+  let widthOf = null;
 
   let picked = new Set(); // layers that one choice can be applied to
   let pickedAt = -Infinity; // when that was said here: an answer to something earlier does not change it
@@ -124,20 +131,39 @@ function render({ model, el, signal }) {
     const { reasons } = model.get("view");
     const [name, op, weight, activation, sqnr, low, misfits, note] = rows[i];
     const [ofWeight, ofActivation] = misfits.map((place) => reasons[place] || "");
+    const whole = `${name}${note ? `, note: ${note}` : ""}`;
     return h("div", {
       class: `wb-row${i === present ? " wb-selected" : ""}${picked.has(i) ? " wb-picked" : ""}`, role: "row", id: `${id}-${i}`,
       "aria-selected": i === present || picked.has(i) ? "true" : "false", "aria-rowindex": at + 1, data: { index: String(i) },
     },
-      h("span", { class: "wb-cell wb-cell-0", role: "gridcell", title: `${name} (${op})${note ? `\n${note}` : ""}` }, note ? h("span", { class: "wb-note-mark", role: "img", "aria-label": `note: ${note}`, text: "✎" }) : null, h("bdi", { dir: "ltr", text: name })),
+      h("span", { class: "wb-cell wb-cell-0", role: "gridcell", "aria-label": whole, title: `${name} (${op})${note ? `\n${note}` : ""}` }, note ? h("span", { class: "wb-note-mark", role: "img", "aria-label": `note: ${note}`, text: "✎" }) : null, h("bdi", { text: labels[i] ?? name })),
       h("span", { class: "wb-cell wb-cell-2", role: "gridcell" }, weight ? chip(weight, `format of the weight: ${weight}`, ofWeight) : null),
       h("span", { class: "wb-cell wb-cell-3", role: "gridcell" }, activation ? chip(activation.includes(" ") ? "mix" : activation, `format of the activations it reads: ${activation.replace(" ", ", ")}`, ofActivation) : null),
       h("span", { class: low ? "wb-cell wb-cell-4 wb-low" : "wb-cell wb-cell-4", role: "gridcell", text: decibels(sqnr),
         title: low ? "worst tensor of the layer; its cosine is below 0.98" : "worst tensor of the layer, as chosen" }));
   }
 
+  // Names that fit the column, once a row of it stands in the page; true where others are to be shown now.
+  function fitNames() {
+    const cell = sized ? null : body.querySelector(".wb-cell-0");
+    if (cell?.clientWidth) {
+      sized = true;
+      room = cell.clientWidth - 1;
+      const { fontFamily, fontSize } = getComputedStyle(cell);
+      widthOf = letterWidths(`${BOLD} ${fontSize} ${fontFamily}`);
+    }
+    const noted = rows.flatMap((row, i) => (row[7] ? [i] : []));
+    const wanted = `${room} ${rows.length} ${noted}`;
+    if (!widthOf || wanted === labelled) return false;
+    labelled = wanted;
+    labels = shortNames(rows.map(([name]) => name), (i) => room - (rows[i][7] ? MARK : 0), widthOf);
+    return true;
+  }
+
   function paintRows() {
     const present = selected();
     lines.paint();
+    if (fitNames()) lines.paint();
     attr(list, "aria-activedescendant", present >= 0 ? `${id}-${present}` : null);
   }
 
@@ -221,7 +247,10 @@ function render({ model, el, signal }) {
     else return;
     arrange();
   }, signal);
-  const size = new ResizeObserver(paintRows);
+  const size = new ResizeObserver(() => {
+    sized = false;
+    paintRows();
+  });
   size.observe(list);
   signal?.addEventListener("abort", () => { size.disconnect(); clearTimeout(pending); clearTimeout(doubt); });
   arrange();

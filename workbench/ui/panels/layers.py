@@ -24,7 +24,7 @@ class LayersPanel(Panel):
     notes: what the person wrote about its tensors, "" for nothing.
     """
 
-    _esm = script("virtual.js", "layers.js")
+    _esm = script("virtual.js", "names.js", "layers.js")
     parts = ("recipe", "errors", "layer", "calibration", "picked", "target")
     rows: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.ui.panel import Panel, script, styles
 from workbench.ui.state import State
-from workbench.ui.words import decibels, plain
+from workbench.ui.words import decibels, plain, without_dust
 from workbench.workflow.comparison import TOP, Comparison, OutputError
 
 SAME = "share of samples whose largest output is the float network's"
@@ -146,7 +146,7 @@ def _own_metric(error: OutputError | None) -> list[Row]:
 
 
 def _divergence(error: OutputError | None) -> Row:
-    kl = None if error is None else error.kl
+    kl = None if error is None or error.kl is None else without_dust(error.kl)
     text = DASH if kl is None else "0" if kl == 0 else f"{kl:.4f}"
     if kl is not None and 0 < kl < 1e-3:
         text = f"{kl:.1e}".replace("e-0", f"e{MINUS}").replace("-", MINUS)

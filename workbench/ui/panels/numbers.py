@@ -4,11 +4,9 @@ from pathlib import Path
 
 import anywidget
 
+from workbench.ui.sources import joined
+
 HERE = Path(__file__).parent
-
-
-def _joined(*names: str) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 class NumbersPanel(anywidget.AnyWidget):
@@ -18,5 +16,5 @@ class NumbersPanel(anywidget.AnyWidget):
     Each number is an element with `data-metric` (a field of `QuantizationError`) and its raw value in `data-value`.
     """
 
-    _esm = _joined("dom.js", "popup.js", "figures.js", "explain.js", "numbers.js")
-    _css = _joined("../app.css", "numbers.css")
+    _esm = joined(HERE, "dom.js", "popup.js", "figures.js", "explain.js", "numbers.js")
+    _css = joined(HERE, "../app.css", "numbers.css")

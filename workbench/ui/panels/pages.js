@@ -59,6 +59,24 @@ function render({ model, el, signal }) {
       view.hidden = full || !app.closest(".jp-LabShell") || Boolean(app.closest(".jp-LinkedOutputView"));
     }, { signal });
   });
+  // Nothing is worked out for pages that are folded in every view.
+  const id = Math.random().toString(36).slice(2);
+  let known = null;
+  const tellFolded = (app) => {
+    const folded = app.classList.contains("wb-low") && app.dataset.foot !== "pages";
+    if (folded === known) return;
+    known = folded;
+    model.send({ kind: "fold", view: id, folded, gone: false });
+  };
+  inApp(root, signal, (app) => {
+    const watched = new MutationObserver(() => tellFolded(app));
+    watched.observe(app, { attributes: true, attributeFilter: ["class", "data-foot"] });
+    tellFolded(app);
+    signal?.addEventListener("abort", () => {
+      watched.disconnect();
+      try { model.send({ kind: "fold", view: id, folded: false, gone: true }); } catch { /* the app was closed */ }
+    });
+  });
   const paint = () => open(model.get("view").open);
   const told = (content) => { if (content.kind === "unfold") announce("workbench-foot"); }; // led here by a click elsewhere, or by Python
   listen(model, "msg:custom", told, signal);

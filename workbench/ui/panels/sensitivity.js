@@ -19,13 +19,14 @@ function render({ model, el, signal }) {
   const by = picker("one at a time", BYS, (value) => set({ by: value }));
   const direction = picker("what is quantized", DIRECTIONS, (value) => set({ direction: value }));
   const what = h("button", { class: "wb-quiet-button wb-sens-what", type: "button", "aria-haspopup": "dialog", "aria-expanded": "false", title: "what is tried: the present recipe, a set of formats, half of the weights zero; on how many samples", onclick: () => (menu.isOpen() ? menu.hide() : menu.show()) });
+  const mix = h("button", { class: "wb-quiet-button wb-sens-mix", type: "button", text: "Mix formats", title: "mixed precision: give each weight the format that its place in the network is worth, within a size or for an output SQNR", onclick: () => appOf(root)?.dispatchEvent(new CustomEvent("workbench-mix")) });
   const words = h("span", { class: "wb-sens-words" });
   const run = h("button", { class: "wb-quiet-button wb-sens-run", type: "button", text: "Measure", onclick: () => model.send({ kind: model.get("view").running ? "cancel" : "measure" }) });
   const tables = {};
   for (const [side, title] of [["weights", "weights"], ["activations", "activations"]]) tables[side] = sideTable(side, title, (tensor) => model.send({ kind: "select", tensor }));
   const copy = copyButton("Copy", "the table as it is sorted now, as CSV", () => csvOf(sensitivityCells(model.get("lists"), tables)));
   copy.className = "wb-quiet-button wb-sens-copy";
-  const line = h("div", { class: "wb-sens-controls" }, by, what, direction, h("span", { class: "wb-sens-end" }, words, run, copy));
+  const line = h("div", { class: "wb-sens-controls" }, by, what, direction, mix, h("span", { class: "wb-sens-end" }, words, run, copy));
   const sides = h("div", { class: "wb-sens-sides" }, tables.weights.element, tables.activations.element);
   const none = h("p", { class: "wb-empty" });
   root.append(line, sides, none);
@@ -38,12 +39,10 @@ function render({ model, el, signal }) {
     opened(box) { box.replaceChildren(hint, chips); paintMenu(); },
     closed() {},
   });
-  const toggled = (list, name) => (list.includes(name) ? list.filter((each) => each !== name) : [...list, name]);
   function toggle(name) {
     const next = toggled(o().formats, name);
     if (next.length <= o().most) set({ formats: next });
   }
-  const chip = (name, title, why, toggleIt) => h("button", { class: "wb-sens-chip", type: "button", role: "menuitemcheckbox", text: title, title: why, data: { chip: name }, onclick: toggleIt });
   function paintMenu() {
     if (!menu.isOpen()) return;
     const { formats } = model.get("view");
@@ -51,20 +50,18 @@ function render({ model, el, signal }) {
     const key = JSON.stringify(formats);
     if (chips.dataset.key !== key) {
       chips.dataset.key = key;
-      const row = (heading, members) => [h("b", { class: "wb-sens-family", text: heading }), h("span", { class: "wb-sens-chips" }, ...members)];
-      const families = [...new Set(formats.map(([, , family]) => family))];
       chips.replaceChildren(
-        ...row("recipe", [chip(RECIPE, RECIPE, "the formats and ranges of the present recipe", () => set({ formats: [] })),
+        ...chipRow("recipe", [chip(RECIPE, RECIPE, "the formats and ranges of the present recipe", () => set({ formats: [] })),
           chip("usual", "usual set", "INT8, INT4, FP8 and FP16", () => set({ formats: o().usual }))]),
-        ...row("samples", SAMPLES.filter((n) => n < o().n_all).map((n) => chip(`n${n}`, n ? String(n) : `all ${o().n_all.toLocaleString("en-US")}`, "samples of the evaluation data to measure on", () => set({ n })))),
-        ...row("zeros", ZEROS.map(([kind, title, why]) => chip(kind, title, why, () => set({ half: toggled(o().half, kind) })))),
-        ...families.flatMap((family) => row(family, formats.filter((f) => f[2] === family).map(([name, title]) => chip(name, title, undefined, () => toggle(name))))));
+        ...chipRow("samples", SAMPLES.filter((n) => n < o().n_all).map((n) => chip(`n${n}`, n ? String(n) : `all ${o().n_all.toLocaleString("en-US")}`, "samples of the evaluation data to measure on", () => set({ n })))),
+        ...chipRow("zeros", ZEROS.map(([kind, title, why]) => chip(kind, title, why, () => set({ half: toggled(o().half, kind) })))),
+        ...formatChips(formats, toggle));
       menu.place();
     }
     const on = new Set(o().formats.length ? [...o().formats, ...o().half] : [RECIPE, ...o().half]);
     on.add(`n${o().n < o().n_all ? o().n : 0}`);
     if (o().usual.length === o().formats.length && o().usual.every((name) => on.has(name))) on.add("usual");
-    for (const each of chips.querySelectorAll("button")) attr(each, "aria-checked", on.has(each.dataset.chip) ? "true" : "false");
+    checkChips(chips, on);
   }
 
   const paint = () => {

@@ -28,7 +28,7 @@ class SensitivityPanel(Panel):
     lists: the rows, apart from `view`: they stay the same while other things change.
     """
 
-    _esm = script("popup.js", "copying.js", "virtual.js", "sensitivity_table.js", "sensitivity.js")
+    _esm = script("popup.js", "chips.js", "copying.js", "virtual.js", "sensitivity_table.js", "sensitivity.js")
     _css = styles("panels/sensitivity.css")
     parts = ("answers", "asked", "selected", "recipe", "calibrated", "whole", "catalogues")
     lists = traitlets.Dict().tag(sync=True)

@@ -29,6 +29,7 @@ function cellText(column, row) {
   if (!Number.isFinite(x)) return "∞";
   if (column === "levels") return x.toLocaleString("en-US");
   if (column === "coded") return x.toFixed(2);
+  if (column === "kl" && x < 1e-15) return "0"; // what rounding leaves of it
   return short(x);
 }
 

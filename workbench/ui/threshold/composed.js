@@ -1,19 +1,26 @@
+const ATTEMPTS = 40; // tries, of up to ten seconds each
+const BETWEEN_ATTEMPTS = 250; // ms
+
 // The composed figure, once it can be drawn: its data come after the widget itself, and plotly's script takes a busy
-// page longer than the ten seconds that a host waits for it.
+// page longer than the ten seconds that a host waits for it. A page that is loaded again may not know it yet.
 async function figureOf(reference, host, signal) {
-  const figure = await host.getModel(reference);
-  while (!figure.get("_widget_data")?.length) {
-    if (signal?.aborted) return null;
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  for (let patience = 6; ; patience--) {
+  for (let tries = 1; ; tries++) {
     try {
+      const figure = await host.getModel(reference);
+      while (!figure.get("_widget_data")?.length) {
+        if (signal?.aborted) return null;
+        await pause(20);
+      }
       return await host.getWidget(reference);
     } catch (error) {
-      if (!patience || signal?.aborted) throw error;
+      if (signal?.aborted) return null;
+      if (tries === ATTEMPTS) throw error;
+      await pause(BETWEEN_ATTEMPTS);
     }
   }
 }
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // Graph divs of views that were closed, by figure. Plotly's widget goes on drawing into a view after it was closed, and
 // fails where that was emptied: so it is left as it is, and the next view takes it.

@@ -136,7 +136,10 @@ function render({ model, el, host, signal }) {
   });
 
   if (model.get("subject").kind) applySubject(plot, actions);
-  compose(plot, model, host, signal, repaint);
+  compose(plot, model, host, signal, repaint).catch((error) => {
+    make("p", "wb-plot-failed", view.stage, { role: "alert" }).textContent = `The plot could not be drawn; run the cell again. ${error.message}`;
+    throw error;
+  });
 }
 
 // The plotly graph div: the composed FigureWidget renders into it.
@@ -144,8 +147,9 @@ async function compose(plot, model, host, signal, repaint) {
   const gd = await graphDivIn(plot.view.figure, model.get("figure"), host, signal);
   if (!gd) return;
   plot.view.figure = gd;
-  for (let i = 0; i < 600 && !(gd.on && geometryOf(gd)); i++) await new Promise(requestAnimationFrame);
-  if (!gd.on) return;
+  while (!gd.on && !signal?.aborted) await pause(20); // plotly takes its time on a busy page
+  for (let i = 0; i < 600 && !geometryOf(gd) && !signal?.aborted; i++) await new Promise(requestAnimationFrame);
+  if (signal?.aborted) return;
   plot.gd = gd;
   const heard = { plotly_afterplot: repaint, plotly_relayouting: repaint, plotly_relayout: repaint, plotly_doubleclick: () => model.send({ type: "unzoom" }) };
   for (const [name, callback] of Object.entries(heard)) {

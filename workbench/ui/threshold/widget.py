@@ -10,6 +10,7 @@ import numpy as np
 import traitlets
 
 from workbench.ui.charts.distribution import SHARES, Strips
+from workbench.ui.sources import joined
 from workbench.ui.threshold.figure import Chart, drawn, figure_widget, swap
 from workbench.ui.threshold.groups import Groups
 from workbench.ui.threshold.material import Material
@@ -31,11 +32,6 @@ SCRIPTS = (
 NOTHING = Strips(np.array([-1.0, 1.0]), np.array([0.0]), -1.0, 1.0)
 
 
-def joined(*names: str, folder: Path = HERE) -> str:
-    """The text of several scripts or style sheets, one after the other: they share one scope."""
-    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
-
-
 class ThresholdPlot(anywidget.AnyWidget):
     """The draggable plot of one tensor at a time.
 
@@ -48,8 +44,8 @@ class ThresholdPlot(anywidget.AnyWidget):
     are drawn; samples: see `lines_of`, made of `each`, which takes effect with `show` and `count_each`.
     """
 
-    _esm = joined(*SCRIPTS)
-    _css = joined("../app.css", "plot.css")
+    _esm = joined(HERE, *SCRIPTS)
+    _css = joined(HERE, "../app.css", "plot.css")
     figure = anywidget.WidgetTrait().tag(sync=True)
     subject = traitlets.Dict().tag(sync=True)
     data = traitlets.Bytes(b"").tag(sync=True)

@@ -5,6 +5,7 @@ from workbench.ui.topics.causes import Causes
 from workbench.ui.topics.channels import Channels
 from workbench.ui.topics.evaluation_distributions import EvaluationDistributions
 from workbench.ui.topics.health import HealthOf
+from workbench.ui.topics.mixes import Mixes
 from workbench.ui.topics.one_sample import OneSample
 from workbench.ui.topics.output_curve import OutputCurves
 from workbench.ui.topics.pictures import Pictures
@@ -29,6 +30,7 @@ def topics_of(means: Means) -> tuple[Topic, ...]:
         Causes,
         SensitivityEstimates,
         Sensitivity,
+        Mixes,
         OutputCurves,
         Channels,
         SideBySide,

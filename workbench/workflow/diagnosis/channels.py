@@ -11,7 +11,7 @@ from workbench.workflow.diagnosis.finding import Finding
 from workbench.workflow.diagnosis.words import finding, number, percent, remedy, times
 
 UNEQUAL = 8.0  # largest over median
-EQUALIZE = "equalize: multiply the small channels here and divide where they are read"
+EQUALIZE = "wb.equalize(model, path) makes channels alike where only a Relu or pooling lies between two layers"
 
 
 def channels(case: Case) -> Iterator[Finding]:
@@ -42,7 +42,8 @@ def _weight(point: Point) -> Iterator[Finding]:
         return
     sentence = _sentence(sizes, ratio, point)
     numbers: dict[str, Any] = dict(ratio=ratio, n_lost=_lost(sizes, point), channel=int(np.argmax(sizes)))
-    each = remedy("one scale for each channel", point.chosen(per_channel=True), short="a scale each channel")
+    words = "one scale for each channel, or wb.equalize where the target takes one a tensor"
+    each = remedy(words, point.chosen(per_channel=True), short="a scale each channel")
     yield finding("channels", point, sentence, each, **numbers)
 
 

@@ -137,6 +137,7 @@ AIMET_ENCODINGS = Target(
     check=check,
     kind="ranges",
     name_refusal=text_refusal,
+    named="tensors",
     recipe_refusals=recipe_refusals,
     read=read,
 )

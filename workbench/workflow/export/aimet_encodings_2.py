@@ -78,5 +78,6 @@ AIMET_ENCODINGS_2 = Target(
     check=check,
     kind="ranges",
     name_refusal=text_refusal,
+    named="tensors",
     read=read,
 )

@@ -108,7 +108,7 @@ def _rows(order: Order) -> Iterator[_Row]:
 
 def _columns(order: Order) -> tuple[str, ...]:
     asked = order.options.get("columns")
-    if asked is not None and not isinstance(asked, str | list | tuple):
+    if asked is not None and not (asked and isinstance(asked, str | list | tuple)):
         raise WorkbenchError(f"columns is {asked!r}; expected names of columns, some of {', '.join(COLUMNS)}")
     columns = COLUMNS if asked is None else (asked,) if isinstance(asked, str) else tuple(asked)
     for column in columns:

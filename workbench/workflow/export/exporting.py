@@ -14,8 +14,8 @@ from workbench.workflow.comparison import OutputError
 from workbench.workflow.data import as_batches
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.names import NameMatch, match_names
-from workbench.workflow.export.target import Order
-from workbench.workflow.files import new_files
+from workbench.workflow.export.target import Order, SelfCheck, Target
+from workbench.workflow.files import new_files, place_of
 from workbench.workflow.health import health
 from workbench.workflow.plan import plan
 from workbench.workflow.profiles.catalogue import PROFILES
@@ -73,7 +73,8 @@ def export(
 ) -> ExportReport:
     """Write `recipe` for `target` and prove the file.
 
-    path: the file to write; its folder must exist, an older file there is replaced only after the new one passed.
+    path: the file to write; its folder must exist, an older file there is replaced only after the new one passed. A
+    link is followed; a file that is read-only is refused.
     data: what the self-check runs on, anything `as_batches` takes; None skips the runs. state: input -> output, for
     sequences of a recurrent network: the file runs step by step, each step with the state that it gave before.
     calibration, labels: for reports, and for remarks on ranges. names: tensor -> its name in the target's files, where
@@ -87,13 +88,10 @@ def export(
     chosen = TARGETS[target]
     chosen.check_options(options)
     destination = Path(path)
-    _ = plan(model, recipe)  # refuses a recipe that does not belong to the model
-    called = known_names(model, recipe, names)
-    refusals = chosen.refusals(model, recipe, called)
-    if refusals:
-        raise WorkbenchError(f"{target} cannot express this recipe: {_listed(refusals)}")
+    _ = place_of(destination)  # refuses where no file can be, before anything is computed
+    check_not_the_model(model, destination)
+    called = _expressed_names(model, recipe, names, chosen)
     remarks = _remarks(model, recipe, calibration, target, profile)
-    _check_not_the_model(model, destination)
     batches = None if data is None else as_batches(model, data, state=state)
     order = Order(model, recipe, batches, calibration, labels, called, options)
     tell = watch or _silent
@@ -102,15 +100,39 @@ def export(
         written = chosen.write(order, staged.path)
         tell("reading it back and checking it")
         checked = chosen.check(order, staged.path)
+    return _report(order, staged.files, written, checked, remarks)
+
+
+def _expressed_names(
+    model: Model, recipe: Recipe, names: Mapping[str, str] | NameMatch | str | Path | None, target: Target
+) -> dict[str, str]:
+    """`known_names`. WorkbenchError for a recipe that is of another model, or that the target cannot express."""
+    _ = plan(model, recipe)
+    called = known_names(model, recipe, names)
+    refusals = target.refusals(model, recipe, called)
+    if refusals:
+        raise WorkbenchError(f"{target.name} cannot express this recipe: {_listed(refusals)}")
+    return called
+
+
+def _report(
+    order: Order,
+    files: tuple[Path, ...],
+    written: tuple[Notice, ...],
+    checked: SelfCheck,
+    remarks: tuple[Notice, ...],
+) -> ExportReport:
+    """written: what the target remarked while it wrote. remarks: what is worth knowing where the check is silent."""
     measured = {notice.topic for notice in checked.notices}  # the target's own word on it says more
-    remarks = tuple(notice for notice in remarks if notice.topic not in measured)
-    notices = written + checked.notices + remarks + (batches.notices if batches is not None else ())
+    others = tuple(notice for notice in remarks if notice.topic not in measured)
+    notices = written + checked.notices + others + (order.batches.notices if order.batches is not None else ())
     judged = checked.simulated or checked.deployed
     sqnr_db = None if judged is None else judged.sqnr_db
-    return ExportReport(staged.files, checked.bit_equal, sqnr_db, checked.deployed, notices, checked.simulated)
+    return ExportReport(files, checked.bit_equal, sqnr_db, checked.deployed, notices, checked.simulated)
 
 
-def _check_not_the_model(model: Model, destination: Path) -> None:
+def check_not_the_model(model: Model, destination: Path) -> None:
+    """WorkbenchError where what is to be written would replace a file that the model was read from."""
     for file in (model.path, *model.data_files):
         try:
             same = file is not None and destination.samefile(file)

@@ -75,19 +75,9 @@ def to_float16(
     constants = hoist_constants(model.graph, proto.graph)
     types = element_types(model, constants)
     exact = exact_nodes(model.graph, types, constants)
-    opset = next((entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAINS), 0)
-    plans = [
-        NodePlan()
-        if i in exact or not {node.name, node.op_type}.isdisjoint(keep_float)
-        else plan_node(node, types, opset, half.schema)
-        for i, node in enumerate(model.graph.node)
-    ]
+    plans = node_plans(model, types, half, {*exact, *named_nodes(model.graph, keep_float)})
     remark = float32_remark(model.graph, plans, types, exact)
-    values = {
-        name: np.asarray((replacements or {}).get(name, numpy_helper.to_array(tensor)), np.float32)
-        for name, tensor in constants.items()
-        if tensor.data_type == TensorProto.FLOAT
-    }
+    values = float_values(constants, replacements or {})
     if half.narrow:
         separate_batch_norms(model.graph, plans, values)
     rounding = half.rounding(refuse=refuse_overflow)
@@ -96,13 +86,29 @@ def to_float16(
     rewriting.place_constants(constants, values, rounded)
     for node, plan in zip(model.graph.node, plans, strict=True):
         rewriting.add(node, plan)
-    for field, content in (("node", rewriting.nodes), ("initializer", rewriting.initializers)):
-        model.graph.ClearField(field)  # type: ignore[arg-type]
-        getattr(model.graph, field).extend(content)
-    for value in (*model.graph.input, *model.graph.output):
-        if value.name in ports:
-            value.type.tensor_type.elem_type = half.data_type
+    rewriting.put_back()
     return model, (*rounding.notices(), *remark)
+
+
+def named_nodes(graph: GraphProto, names: Collection[str]) -> set[int]:
+    """Places of the nodes whose name or operator type is among `names`."""
+    return {i for i, node in enumerate(graph.node) if not {node.name, node.op_type}.isdisjoint(names)}
+
+
+def node_plans(model: ModelProto, types: Mapping[str, int], half: HalfType, kept: Collection[int]) -> list[NodePlan]:
+    """What of each node becomes the half type; nothing of those at the places `kept`."""
+    opset = next((entry.version for entry in model.opset_import if entry.domain in DEFAULT_DOMAINS), 0)
+    nodes = enumerate(model.graph.node)
+    return [NodePlan() if i in kept else plan_node(node, types, opset, half.schema) for i, node in nodes]
+
+
+def float_values(constants: Mapping[str, TensorProto], replacements: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The float32 constants by name, or what is to be stored instead, as float32."""
+    return {
+        name: np.asarray(replacements.get(name, numpy_helper.to_array(tensor)), np.float32)
+        for name, tensor in constants.items()
+        if tensor.data_type == TensorProto.FLOAT
+    }
 
 
 def half_ports(graph: GraphProto, types: Mapping[str, int], constants: Collection[str]) -> set[str]:
@@ -281,6 +287,15 @@ class _Rewriting:
                 self.half[name] = self._cast(self.single[name], name, self.half_type.data_type)
             if name in self.public and name in self.half:
                 self._as_single(name)
+
+    def put_back(self) -> None:
+        """Into the graph: the new nodes and constants in place of the old ones, and the types of the ports."""
+        for field, content in (("node", self.nodes), ("initializer", self.initializers)):
+            self.graph.ClearField(field)  # type: ignore[arg-type]
+            getattr(self.graph, field).extend(content)
+        for value in (*self.graph.input, *self.graph.output):
+            if value.name in self.ports:
+                value.type.tensor_type.elem_type = self.half_type.data_type
 
     def _as_half(self, name: str) -> str:
         if name not in self.half:

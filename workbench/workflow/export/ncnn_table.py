@@ -48,6 +48,8 @@ def recipe_refusals(model: Model, recipe: Recipe, names: Mapping[str, str]) -> t
     """What ncnn's layers cannot do with the recipe, by layer and tensor."""
     sentences = []
     layers = quantized_layers(model, recipe)
+    if not layers:
+        sentences.append("It quantizes no layer, and an empty table says nothing; choose int8 for weights and inputs.")
     called = Counter(layer_name(layer, names) for layer in layers)
     for layer in layers:
         name = layer_name(layer, names)

@@ -150,6 +150,7 @@ ORT_OVERRIDES = Target(
     write=write,
     check=check,
     kind="ranges",
+    named="tensors",
     profile="onnxruntime",
     read=onnxruntime_cache.read,
     options={"network": "True: the network the names belong to (BatchNorm folded) is written beside the file"},

@@ -1,6 +1,6 @@
 """`Target`: a kind of file a recipe can be exported to; `Order`: what one is asked to write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.workflow.ranges.ranges import RangeFile
 
 Kind = Literal["network", "ranges", "report"]
+Named = Literal["nothing", "activations", "tensors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,7 @@ class Target:
     write(order, path): writes the file, returns remarks. It may write more files beside `path`, see `new_files`.
     check(order, path): reads the file back, and proves what can be proved.
     name_refusal(name): why a tensor cannot be called so there, None where it can.
+    named: what stands in the file by its name alone, so that two tensors cannot have one.
     recipe_refusals(model, recipe, names): sentences on what only the layers show that tensors belong to.
     foretold(model, recipe): remarks of `write` that are worth knowing before, of what can be expressed.
     profile: name in PROFILES of what usually runs the file; "": anything. read: the importer of the same format.
@@ -99,6 +101,7 @@ class Target:
     check: Callable[[Order, Path], SelfCheck]
     kind: Kind = "network"
     name_refusal: Callable[[str], str | None] = any_name
+    named: Named = "nothing"
     recipe_refusals: Callable[[Model, Recipe, Mapping[str, str]], tuple[str, ...]] = nothing_more
     foretold: Callable[[Model, Recipe], tuple[Notice, ...]] = as_chosen
     profile: str = ""
@@ -120,16 +123,25 @@ class Target:
 
         names: tensor -> its name in the target's files, where that is another.
         """
-        weights = set(weight_names(model))
+        weights, names = set(weight_names(model)), names or {}
         kinds = {True: "Weight", False: "Activation"}
         found = self.misfits(model, recipe)
         sentences = [f"{kinds[name in weights]} {name!r}: {reason}." for name, reason in found.items()]
         for name in recipe:
-            called = (names or {}).get(name, name)
-            reason = self.name_refusal(called)
+            called = names.get(name, name)
+            reason = self.name_refusal(called) or self._taken(recipe, names, weights, name)
             if reason is not None:
                 sentences.append(f"{kinds[name in weights]} {name!r}: {reason}; give it another name with names=.")
-        return (*sentences, *self.recipe_refusals(model, recipe, names or {}))
+        return (*sentences, *self.recipe_refusals(model, recipe, names))
+
+    def _taken(self, recipe: Recipe, names: Mapping[str, str], weights: Collection[str], tensor: str) -> str | None:
+        """That the name which a tensor is given is that of another one in the file, which keeps it."""
+        both = {tensor, names.get(tensor, tensor)}
+        if self.named == "nothing" or len(both) < 2 or not all(name in recipe for name in both):
+            return None
+        if names[tensor] in names or (self.named == "activations" and not both.isdisjoint(weights)):
+            return None
+        return f"it would be called {names[tensor]!r} there, as is another tensor of the recipe"
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """WorkbenchError for an option that this target does not take."""

@@ -104,6 +104,7 @@ TENSORRT_CACHE = Target(
     check=check,
     kind="ranges",
     name_refusal=name_refusal,
+    named="activations",
     foretold=foretold,
     profile="tensorrt",
     read=read,

@@ -98,7 +98,8 @@ def _as_the_tool(order: Order, name: str) -> bool:
 
 
 def check(order: Order, path: Path) -> SelfCheck:
-    names = {name: called(order, name) for name in order.recipe}
+    weights = set(weight_names(order.model))
+    names = {name: called(order, name) for name in order.recipe if name not in weights}
     if len(set(names.values())) < len(names):
         raise WorkbenchError("two tensors have one name in the table; give names= or leave the option operators out")
     as_written = dataclasses.replace(order, names=names)
@@ -115,6 +116,7 @@ TPU_MLIR_TABLE = Target(
     check=check,
     kind="ranges",
     name_refusal=name_refusal,
+    named="activations",
     read=tpu_mlir_table.read,
     options={"operators": "True: call the output of an operator tensor_Operator, as the tool does"},
 )

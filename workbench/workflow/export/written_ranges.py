@@ -116,7 +116,8 @@ def check_deployed(
     expected: tensor of the model -> quantizer that the file is to describe; signed and unsigned codes at the same
     levels are one. Raises WorkbenchError naming the tensor where anything differs.
     """
-    found, _ = recipe_from_ranges(order.model, read(path), names=order.names)
+    names = {tensor: name for tensor, name in order.names.items() if tensor in expected}
+    found, _ = recipe_from_ranges(order.model, read(path), names=names)
     others = set(found) - set(expected)
     if others:
         raise WorkbenchError(

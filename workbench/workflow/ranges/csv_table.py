@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def read(path: Path) -> RangeFile:
     names: dict[str, str] = {}
     for name, rows in _by_name(path).items():
         line, first = rows[0]
+        if len(rows) > 1 and not all(row.get("channel") for _, row in rows):
+            numbers = " and ".join(str(number) for number, _ in rows[:2])
+            raise WorkbenchError(f"lines {numbers}: {name!r:.80} is there twice and has no channels; one is wrong")
         if first.get("note"):
             notes[name] = first["note"]
         if first.get("target name"):
@@ -48,7 +52,11 @@ def _by_name(path: Path) -> dict[str, list[tuple[int, Row]]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
         lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        missing = [column for column in NEEDED if column not in (lines.fieldnames or ())]
+        columns = lines.fieldnames or ()
+        twice = [column for column, n in Counter(columns).items() if n > 1 and column in READ]
+        if twice:
+            raise WorkbenchError(f"line 1: there are two columns {twice[0]!r}; one of them is wrong")
+        missing = [column for column in NEEDED if column not in columns]
         if missing:
             raise WorkbenchError(f"line 1: there is no column {missing[0]!r}; expected {', '.join(NEEDED)} at least")
         found: dict[str, list[tuple[int, Row]]] = {}
@@ -141,6 +149,7 @@ _OTHERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "estimated": ("estimated", _truth),
     "levels": ("levels", _numbers),
 }
+READ = (*NEEDED, "target name", "symmetric", "axis", "channel", "note", *_OTHERS)
 
 
 def _recognizes(head: bytes, path: Path) -> bool:

@@ -69,10 +69,28 @@ def recipe_from_ranges(
     Ranges of tensors that the model does not have, or that are no quantization points, are left out, with a notice.
     """
     recipe = Recipe(model.name, model.sha256) if base is None else base
-    ours_of, is_point = _placing(model, ranges, names or {}), _points(model)
-    notices, missing, no_points = list(ranges.notices), [], []
+    ours_of = _placing(model, ranges, names or {})
+    chosen, remarks = _choices(model, ranges, ours_of)
+    recipe = recipe.with_choices(*chosen.values())
+    for theirs in ranges.floats:
+        ours = ours_of(theirs)
+        recipe = recipe.without(ours) if ours in recipe and ours not in chosen else recipe
+    for theirs, note in ranges.notes.items():
+        ours = ours_of(theirs)
+        recipe = recipe.with_note(ours, note) if ours in model.tensors else recipe
+    told = {ours_of(theirs): name for theirs, name in ranges.names.items()}
+    recipe = recipe.with_names({ours: name for ours, name in told.items() if ours in model.tensors})
+    _ = plan(model, recipe)
+    return recipe, (*ranges.notices, *remarks)
+
+
+def _choices(
+    model: Model, ranges: RangeFile, ours_of: Callable[[str], str]
+) -> tuple[dict[str, TensorChoice], tuple[Notice, ...]]:
+    """What the file says of tensors that a recipe can say something of, and remarks on the rest."""
+    is_point = _points(model)
     chosen: dict[str, TensorChoice] = {}
-    wider = []
+    missing, no_points, wider = [], [], []
     for theirs, found in ranges.tensors.items():
         ours = ours_of(theirs)
         if ours not in model.tensors:
@@ -85,15 +103,7 @@ def recipe_from_ranges(
                 wider.append(theirs)
                 choice = max(choice, chosen[ours], key=lambda one: one.quantizer.high)
             chosen[ours] = choice
-    recipe = recipe.with_choices(*chosen.values())
-    for theirs in ranges.floats:
-        ours = ours_of(theirs)
-        recipe = recipe.without(ours) if ours in recipe and ours not in chosen else recipe
-    for theirs, note in ranges.notes.items():
-        ours = ours_of(theirs)
-        recipe = recipe.with_note(ours, note) if ours in model.tensors else recipe
-    told = {ours_of(theirs): name for theirs, name in ranges.names.items()}
-    recipe = recipe.with_names({ours: name for ours, name in told.items() if ours in model.tensors})
+    notices = []
     if missing:
         kind = "layers" if ranges.per_layer else "tensors"
         notices.append(_left_out(missing, f"{model.name} has no {kind} of these names; names= can say which they are"))
@@ -102,8 +112,7 @@ def recipe_from_ranges(
     if wider:
         words = "the file has another range for the same tensor; the wider one was taken, a tensor has one here"
         notices.append(Notice("ranges", f"{_shown(wider)}: {words}."))
-    _ = plan(model, recipe)
-    return recipe, tuple(notices)
+    return chosen, tuple(notices)
 
 
 def _points(model: Model) -> Callable[[str, TensorRange], bool]:

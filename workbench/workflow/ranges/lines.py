@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.messages import WorkbenchError
 from workbench.numerics.scaling import LARGEST, TINY
+from workbench.workflow.files import unique_fields
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -24,7 +25,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 def json_document(path: Path) -> dict[str, Any]:
     """The JSON object in a file; WorkbenchError where it is none, and for a field that is there twice."""
     try:
-        document = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_fields)
+        document = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=unique_fields)
     except WorkbenchError:
         raise
     except (ValueError, RecursionError) as error:  # no text, no JSON, a number of thousands of digits, too deep
@@ -32,15 +33,6 @@ def json_document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise WorkbenchError(f"expected a JSON object, got {shown(document)}")
     return document
-
-
-def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise WorkbenchError(f"field {twice!r} is there twice in one object; one of them is wrong")
-    return fields
 
 
 def checked_scale(value: Any, where: str) -> float:

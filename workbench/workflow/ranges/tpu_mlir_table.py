@@ -18,7 +18,7 @@ _SECTION = "#int4_th"
 
 
 def read(path: Path) -> RangeFile:
-    """int8 ranges of activations. Raises WorkbenchError naming the line that is none."""
+    """int8 ranges of activations. Raises WorkbenchError naming the line that is none, or a name's two."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
@@ -26,6 +26,7 @@ def read(path: Path) -> RangeFile:
     ours = FULL_RANGE in lines
     tensors: dict[str, TensorRange] = {}
     format, n_other = "int8", 0
+    line_of: dict[tuple[str, str], int] = {}  # a name may be in both sections, the one of int4 is taken
     for number, line in enumerate(lines, 1):
         if line.startswith("#"):
             format = "int4" if line.startswith(_SECTION) else "other" if line.startswith("#weight_scale") else format
@@ -33,6 +34,9 @@ def read(path: Path) -> RangeFile:
             n_other += 1
         elif line.strip():
             name, threshold, low, high = _fields(number, line)
+            before = line_of.setdefault((format, name), number)
+            if before != number:
+                raise WorkbenchError(f"lines {before} and {number}: {name!r:.80} is there twice; one is wrong")
             symmetric = not ours
             bounds = (-threshold, threshold) if symmetric else (low, high)
             tensors[name] = TensorRange(name, format, *bounds, symmetric, is_weight=False)
