@@ -13,17 +13,14 @@ from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.models.segments import Cancelled
 from workbench.workflow.allocation import Allocation
-from workbench.workflow.allocation_search import AllocationProgress, MixSearch
+from workbench.workflow.allocation_search import AllocationProgress, MixSearch, weights_alone
 from workbench.workflow.choose import Distributions, choose
 from workbench.workflow.comparison import Metric
 from workbench.workflow.data import as_batches
 from workbench.workflow.menu import Menu, menu_of
 from workbench.workflow.ranking import Ranking, SensitivityProgress
-from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
 from workbench.workflow.sensitivity import carried_out, known_output
-from workbench.workflow.sensitivity_cases import cases
-from workbench.workflow.sensitivity_sweep import Sweep
 from workbench.workflow.simulate import Simulator
 from workbench.workflow.trials_at_once import Workers, workers_of
 
@@ -114,10 +111,7 @@ def _alone(
             left = progress.seconds_left if progress.done < progress.total else None
             on_progress(AllocationProgress("weights alone", progress.done, progress.total, left))
 
-    nothing = Recipe(simulator.model.name, simulator.model.sha256)
-    formats, by_format = list(menu.by_format), menu.by_format.__getitem__
-    found = cases(simulator.model, nothing, uniform=by_format, formats=formats, by="tensor", direction="alone", half=())
-    sweep = Sweep(simulator, nothing, found, output, "alone", workers=workers, cancelled=cancelled)
+    sweep = weights_alone(simulator, menu, output, cancelled, workers)
     ranking = carried_out(sweep, None, resume, told)
     if not ranking.complete:
         raise Cancelled

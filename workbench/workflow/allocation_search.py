@@ -13,7 +13,10 @@ from workbench.workflow.progress import duration
 from workbench.workflow.ranking import Ranking
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
+from workbench.workflow.sensitivity_cases import cases
+from workbench.workflow.sensitivity_sweep import Sweep
 from workbench.workflow.simulate import Simulator
+from workbench.workflow.trials_at_once import Workers
 
 MEASURED = 16  # mixes along the path that are run
 FEW = 64  # mixes that are all run, where there are no more
@@ -33,6 +36,16 @@ class AllocationProgress:
     def __str__(self) -> str:
         words = f"{self.what}: {self.done} of {self.total} runs"
         return words if self.seconds_left is None else f"{words}, {duration(self.seconds_left)} left"
+
+
+def weights_alone(
+    simulator: Simulator, menu: Menu, output: str, cancelled: Cancel | None, workers: Workers | None = None
+) -> Sweep:
+    """The runs of every weight of a menu alone in each of its formats, the rest of the network float."""
+    nothing = Recipe(simulator.model.name, simulator.model.sha256)
+    formats, choices = list(menu.by_format), menu.by_format.__getitem__
+    found = cases(simulator.model, nothing, uniform=choices, formats=formats, by="tensor", direction="alone", half=())
+    return Sweep(simulator, nothing, found, output, "alone", workers=workers, cancelled=cancelled)
 
 
 class MixSearch:

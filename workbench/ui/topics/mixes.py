@@ -14,13 +14,12 @@ from workbench.ui.topics.sensitivity_estimates import CACHE_BYTES, Known, estima
 from workbench.ui.topics.topic import Means, Topic
 from workbench.ui.worker import Turn
 from workbench.workflow.allocation import MeasuredMix, Pareto
-from workbench.workflow.allocation_search import AllocationProgress, MixSearch
+from workbench.workflow.allocation_search import AllocationProgress, MixSearch, weights_alone
 from workbench.workflow.choose import weight_axis, weight_names
 from workbench.workflow.menu import Menu, menu_of
 from workbench.workflow.ranking import Ranking
 from workbench.workflow.recipe import Recipe
-from workbench.workflow.sensitivity_cases import cases, digest_of
-from workbench.workflow.sensitivity_sweep import Sweep
+from workbench.workflow.sensitivity_cases import digest_of
 from workbench.workflow.simulate import Simulator
 from workbench.workflow.sizes import size_bytes, tensor_bytes
 
@@ -152,14 +151,10 @@ class Mixes(Topic):
 
     def _alone(self, state: State, simulator: Simulator, menu: Menu, turn: Turn) -> Ranking:
         """Every weight alone in every format, all else float; what the page of sensitivity measured counts, too."""
-        model, estimates = self.means.model, estimates_of(state)
+        estimates = estimates_of(state)
         stores = [self._known] if estimates is None else [self._known, estimates.known]
-        nothing, formats = Recipe(model.name, model.sha256), list(menu.by_format)
-        found = cases(
-            model, nothing, uniform=menu.by_format.__getitem__, formats=formats, by="tensor", direction="alone", half=()
-        )
-        output = simulator.batches.answers(model)[0]
-        sweep = Sweep(simulator, nothing, found, output, "alone", cancelled=turn.cancelled)
+        output = simulator.batches.answers(simulator.model)[0]
+        sweep = weights_alone(simulator, menu, output, turn.cancelled)
         n_samples = 0 if self._simulator is None else self._simulator[0]
         base = n_samples, digest_of(sweep.base.values())
         for known in stores:
