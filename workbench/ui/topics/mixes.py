@@ -10,7 +10,7 @@ from workbench.models.model import Model
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.history import changed_tensors
 from workbench.ui.state import State
-from workbench.ui.topics.sensitivity_estimates import CACHE_BYTES, Known, estimates_of
+from workbench.ui.topics.sensitivity_estimates import FirstSamples, Known, estimates_of
 from workbench.ui.topics.topic import Means, Topic
 from workbench.ui.worker import Turn
 from workbench.workflow.allocation import MeasuredMix, Pareto
@@ -72,7 +72,7 @@ class Mixes(Topic):
         super().__init__(means)
         self._catalogues = 0
         self._known = Known()
-        self._simulator: tuple[int, Simulator] | None = None
+        self._first = FirstSamples(means)
         self._menu: tuple[tuple[str, ...], Menu] | None = None
         self._search: tuple[MixQuestion, MixSearch] | None = None
         self._turn: Turn | None = None  # whose work goes on
@@ -110,7 +110,7 @@ class Mixes(Topic):
         assert question is not None
         kept = self._kept(question)
         notices = self._menu[1].notices if self._menu is not None and self._menu[0] == question.formats else ()
-        n_samples = 0 if self._simulator is None else self._simulator[1].batches.n_samples
+        n_samples = 0 if self._first.simulator is None else self._first.simulator.batches.n_samples
         pareto = Pareto(()) if kept is None else kept.pareto
         return MixesFound(question, pareto, best, refused, notices, n_samples)
 
@@ -128,22 +128,13 @@ class Mixes(Topic):
             self._menu = question.formats, menu
         return self._menu[1]
 
-    def _simulator_on(self, n_samples: int) -> Simulator:
-        """One number of samples is kept at a time."""
-        evaluation = self.means.evaluation
-        assert evaluation is not None
-        if self._simulator is None or self._simulator[0] != n_samples:
-            batches = evaluation.first(n_samples) if n_samples else evaluation
-            self._simulator = n_samples, Simulator(self.means.model, batches, cache_bytes=CACHE_BYTES)
-        return self._simulator[1]
-
     def _searching(self, state: State, menu: Menu, turn: Turn) -> MixSearch:
         question = self._question
         assert question is not None
         kept = self._kept(question)
         if kept is not None:
             return kept
-        simulator = self._simulator_on(question.n_samples)
+        simulator = self._first.simulator_on(question.n_samples)
         ranking = self._alone(state, simulator, menu, turn)
         search = MixSearch(simulator, question.base, menu, ranking, self._told, self._cancelled)
         self._search = question, search
@@ -155,8 +146,7 @@ class Mixes(Topic):
         stores = [self._known] if estimates is None else [self._known, estimates.known]
         output = simulator.batches.answers(simulator.model)[0]
         sweep = weights_alone(simulator, menu, output, turn.cancelled)
-        n_samples = 0 if self._simulator is None else self._simulator[0]
-        base = n_samples, digest_of(sweep.base.values())
+        base = self._first.n_samples, digest_of(sweep.base.values())
         for known in stores:
             sweep.take(lambda row, known=known: known.errors.get((base, row.tensors, row.digest)))  # type: ignore[misc]
         missing = sweep.missing()

@@ -70,6 +70,27 @@ class Sensitivities:
     running: bool = False
 
 
+class FirstSamples:
+    """A simulator on the first so many evaluation samples; one number of samples is kept at a time.
+
+    n_samples: as it was asked last; 0: all. simulator: None where none was asked yet.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self.n_samples = 0
+        self.simulator: Simulator | None = None
+
+    def simulator_on(self, n_samples: int) -> Simulator:
+        """The same one as long as the number is the same."""
+        evaluation = self._means.evaluation
+        assert evaluation is not None
+        if self.simulator is None or self.n_samples != n_samples:
+            batches = evaluation.first(n_samples) if n_samples else evaluation
+            self.n_samples, self.simulator = n_samples, Simulator(self._means.model, batches, cache_bytes=CACHE_BYTES)
+        return self.simulator
+
+
 class SensitivityEstimates(Topic):
     """A closed form, and what was measured before. It is asked with the options of `Sensitivity`.
 
@@ -83,7 +104,7 @@ class SensitivityEstimates(Topic):
         super().__init__(means)
         self._catalogues = 0
         self._known = Known()
-        self._simulator: tuple[int, Simulator] | None = None
+        self._first = FirstSamples(means)
         self._noise: NoiseModel | None = None
         self._uniform: dict[str, tuple[dict[str, TensorChoice], dict[str, str]]] = {}
         self._uniform_for: tuple[object, object] = None, ()
@@ -99,7 +120,7 @@ class SensitivityEstimates(Topic):
         options = options_of(state)
         if state.catalogues != self._catalogues:  # a format of the same name may be another one
             self._catalogues, self._known, self._uniform = state.catalogues, Known(), {}
-        known, simulator = self._known, self._simulator_on(options.n_samples)
+        known, simulator = self._known, self._first.simulator_on(options.n_samples)
         refused: dict[tuple[str, str], str] = {}
         found = self._cases(state, options, refused, turn)
         output = simulator.batches.answers(self.means.model)[0]
@@ -113,15 +134,6 @@ class SensitivityEstimates(Topic):
         missing = sweep.missing()
         seconds = self._seconds(sweep, missing, turn)
         return Sensitivities(options, sweep.ranking(), base_db, refused, len(missing), seconds, sweep, base, known)
-
-    def _simulator_on(self, n_samples: int) -> Simulator:
-        """One number of samples is kept at a time."""
-        evaluation = self.means.evaluation
-        assert evaluation is not None
-        if self._simulator is None or self._simulator[0] != n_samples:
-            batches = evaluation.first(n_samples) if n_samples else evaluation
-            self._simulator = n_samples, Simulator(self.means.model, batches, cache_bytes=CACHE_BYTES)
-        return self._simulator[1]
 
     def _cases(self, state: State, options: Options, refused: dict[tuple[str, str], str], turn: Turn) -> list[Case]:
         model, recipe, by_format = self.means.model, state.recipe, self._uniform
