@@ -110,6 +110,7 @@ def test_changed_samples_with_pictures_that_come_when_scrolled_to(notebook):
     n = value(notebook, "len(app.study.state.answers['samples'].value.found)")
     assert cards.count() == min(n, 200) > 20
     assert f"{n} of 450 answers changed" in page.locator(".wb-samples-line").inner_text()
+    assert page.locator(".wb-samples-line").evaluate("(line) => line.scrollWidth <= line.clientWidth")  # no menu cut
     means = page.locator(".wb-samples-means").inner_text()
     assert "both networks name the same class" in means and "Guessed from output 'logits'" in means
     pictures = page.locator(".wb-sample-picture")

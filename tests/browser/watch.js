@@ -2,14 +2,20 @@
 // lag: from the latest pointermove to the first moment after the frame that painted the number. For a number computed in
 // the page it is an upper bound: one written inside an animation frame is counted with the frame after it. For a number
 // that comes from the kernel it says less, because later moves have happened while it travelled.
+// moved: frames that began with a move of the pointer: the most that could paint what the pointer changed.
 () => {
   window.watch?.stop();
-  const watch = { values: {}, paints: [], frames: 0, started: performance.now() };
+  const watch = { values: {}, paints: [], frames: 0, moved: 0, started: performance.now() };
   let moved = null;
-  let waiting = false;
+  let movedIn = null; // the frame of the last move, of the last paint
+  let paintedIn = null;
   let running = true;
 
-  const onMove = (event) => { moved = event.timeStamp; };
+  const onMove = (event) => {
+    moved = event.timeStamp;
+    if (movedIn !== watch.frames) watch.moved += 1;
+    movedIn = watch.frames;
+  };
   addEventListener("pointermove", onMove, { capture: true });
 
   const countFrames = () => {
@@ -31,11 +37,10 @@
     if (seen.at(-1) === value) return;
     seen.push(value);
     // figures of the network follow later by design; they would count as late paints
-    if (name.startsWith("output") || waiting || moved === null) return;
-    waiting = true;
+    if (name.startsWith("output") || paintedIn === watch.frames || moved === null) return;
+    paintedIn = watch.frames;
     const since = moved;
     afterPaint(() => {
-      waiting = false;
       watch.paints.push({ at: performance.now(), lag: performance.now() - since });
     });
   };
@@ -61,6 +66,7 @@
     values: watch.values,
     paints: watch.paints,
     frames: watch.frames,
+    moved: watch.moved,
     seconds: (performance.now() - watch.started) / 1000,
   });
   watch.stop = () => {

@@ -375,6 +375,15 @@ def test_error_sums_need_arrays_of_one_shape():
     assert (ErrorSums().mse, ErrorSums().cosine, ErrorSums().sqnr_db) == (0, 1, math.inf)
 
 
+def test_an_error_that_is_no_number_is_not_the_smallest():
+    sums, other = ErrorSums(), ErrorSums()
+    sums.add(np.float32([0, 0]), np.float32([0, 1]))
+    other.add(np.float32([0, 0]), np.float32([math.nan, 0.5]))
+    assert sums.max_abs == 1 and math.isnan(other.max_abs)
+    sums.include(other)
+    assert math.isnan(sums.max_abs) and math.isnan(sums.mse)
+
+
 def test_decibels_and_cosine_at_their_ends():
     assert decibels(100, 1) == 20 and decibels(1, 0) == math.inf and decibels(0, 0) == math.inf
     assert decibels(0, 1) == decibels(1, math.inf) == -math.inf

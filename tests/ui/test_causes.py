@@ -112,6 +112,7 @@ def test_the_advised_remedy_is_one_step_and_moves_to_what_is_done(study, panel):
     (done,) = panel.view["done"]
     gained = study.comparison.outputs["logits"].sqnr_db - db_before
     assert done["gained_db"] == gained and done["n"] == 48 and done["tensor"] == first["tensor"] and gained > 2
+    assert {part: done[part] for part in ("short", "words")}.items() <= first["remedies"][0].items()
     assert panel.view["gained_db"] == gained
     study.undo()
     study.wait(60)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import onnx
 import pytest
 
 from tests.ui.studies import images
@@ -16,6 +17,7 @@ from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.comparison import OutputError
 from workbench.workflow.data import as_batches
+from workbench.workflow.opening import load
 from workbench.workflow.simulate import simulate
 
 LABELS = np.arange(48) % 4
@@ -130,6 +132,21 @@ def test_figures_of_another_task(model):
     score = shown["root-mean-square error"]
     assert score["value"] == answers.score and score["spread"] == f"float {answers.float_score:.3g}"
     assert "the smaller the better" in score["meaning"]
+    panel.close()
+    study.close()
+
+
+def test_an_output_that_names_no_class_shows_the_accuracy_in_percent_too(model, tmp_path):
+    proto = onnx.load(model.path)
+    proto.graph.output.append(onnx.helper.make_tensor_value_info("relu_out", onnx.TensorProto.FLOAT, None))
+    onnx.save(proto, tmp_path / "two.onnx")
+    study, panel = opened(load(tmp_path / "two.onnx"), labels=LABELS)
+    first = next(row for name, row in rows(panel).items() if name.startswith("accuracy"))
+    panel.on_output({"output": "relu_out"})
+    assert panel.view["output"] == "relu_out" and study.comparison.outputs["relu_out"].accuracy is None
+    other = next(row for name, row in rows(panel).items() if name.startswith("accuracy"))
+    assert [other[part] for part in ("name", "text", "unit")] == [first[part] for part in ("name", "text", "unit")]
+    assert other["value"] == study.comparison.answers.score and "not of this output" in other["meaning"]
     panel.close()
     study.close()
 

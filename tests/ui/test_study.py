@@ -237,6 +237,22 @@ def test_a_background_error_becomes_words(study):
     assert "on purpose" not in study.status
 
 
+def test_verbs_that_wait_run_in_order_and_only_the_newest_of_a_kind(study, tmp_path):
+    gate, done = threading.Event(), []
+    study.in_background("waiting", lambda: gate.wait(20))
+    study.in_background("choosing a method", lambda: done.append("older"), of=ACTIVATION)
+    study.in_background("choosing a method", lambda: done.append("of a weight"), of=WEIGHT)
+    study.in_background("fitting", lambda: done.append("fitted"))
+    study.in_background("choosing a method", lambda: done.append("newer"), of=ACTIVATION)
+    study.receive_in_background("ranges", str(tmp_path / "missing.json"))
+    study.receive_in_background("names", str(tmp_path / "missing.param"))
+    gate.set()
+    assert study.wait(60)
+    assert done == ["of a weight", "fitted", "newer"]
+    assert all("missing" in received.refused and not received.running for received in study.state.received.values())
+    assert set(study.state.received) == {"ranges", "names"}
+
+
 def test_export_from_the_study_and_from_a_plain_script(study, model, tmp_path):
     study.set_range(ACTIVATION, 0.0, 1.5)
     report = study.export(tmp_path / "app.onnx")

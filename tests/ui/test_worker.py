@@ -40,12 +40,20 @@ def held_back(gate):
 
 
 def test_values_come_from_another_thread_one_at_a_time(listener):
-    threads = []
+    now, at_once, threads = [], [], []
+
+    def compute(i):
+        now.append(i)
+        at_once.append(len(now))
+        threads.append(threading.current_thread())
+        now.remove(i)
+        return i
+
     for i in range(20):
-        listener.submit(f"topic {i}", lambda turn, i=i: threads.append(threading.current_thread()) or i)
+        listener.submit(f"topic {i}", lambda turn, i=i: compute(i))
     assert listener.worker.wait(10)
     assert sorted(value for _, value in listener.values) == list(range(20))
-    assert len(set(threads)) == 1 and threads[0] is not threading.main_thread()
+    assert set(at_once) == {1} and threading.main_thread() not in threads
     assert not listener.worker.busy and not listener.worker.inside
 
 

@@ -127,9 +127,25 @@ def test_labels_are_those_of_the_task(small, coarse):
         (known[:7], "7 labels for 8 samples"),
         (np.int64(3), "0 labels for 8 samples"),
         (iter(known), "0 labels for 8 samples"),
+        ({"logits": known}, "labels are a dict"),
     ]:
         with pytest.raises(WorkbenchError, match=words):
             simulate(small, coarse, data, labels=labels)
+
+
+def test_labels_that_are_no_class_are_told(small, coarse):
+    data, known = images(8), np.arange(8) % 5
+    assert not simulate(small, coarse, data, labels=known).notices
+    (told,) = simulate(small, coarse, data, labels=known + 1).notices
+    assert told.topic == "labels" and "1 of 8 labels are no class of output 'logits', which has 0 to 4" in str(told)
+
+
+def test_what_a_task_cannot_be_is_said_with_the_next_step():
+    lists = [np.zeros((3, 2), np.float32), np.zeros((4, 2), np.float32)]
+    with pytest.raises(
+        WorkbenchError, match=r"one sample: 3, 2\) differ in size .* as 'sequences'; give samples of one"
+    ):
+        changes_between({"y": lists}, {"y": lists}, task="sequences")
 
 
 @pytest.mark.parametrize("labels", [[1, 2, 3], (1, 2, 3), np.array([1, 2, 3], np.uint8)])
@@ -165,5 +181,5 @@ def test_the_guess_is_made_for_good_when_all_samples_are_in(tmp_path):
 def test_an_output_without_a_row_a_sample_is_no_answer(tmp_path):
     model = product(tmp_path, [3], mean="ReduceMean")
     told = simulate(model, coarse_product(model), np.ones((8, 3), np.float32))
-    assert told.answers is None and "outputs without samples" in told.notices[-1].sentence
+    assert told.answers is None and "no output has one row for each of the 8 samples" in told.notices[-1].sentence
     assert told.outputs["mean"].sqnr_db < np.inf

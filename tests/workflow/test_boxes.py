@@ -145,6 +145,17 @@ def test_average_precision_with_labels():
         changes_between({"detections": ROWS}, {"detections": CHANGED}, labels[:1])
 
 
+def test_rows_that_fill_up_true_boxes_do_not_count():
+    output = np.zeros((1, 8, 6), np.float32)
+    output[0, 0] = 0, 0, 10, 10, 0.9, 1
+    true = np.full((1, 3, 5), -1.0)
+    true[0, 0] = 0, 0, 10, 10, 1
+    assert changes_between({"det": output}, {"det": output}, true, task="boxes").figures.score == 1.0
+    true[0, 1] = np.nan
+    with pytest.raises(WorkbenchError, match="not finite"):
+        changes_between({"det": output}, {"det": output}, true, task="boxes")
+
+
 def test_boxes_that_differ_in_number_come_as_lists():
     lists = [[one[one[:, 4] > 0] for one in rows] for rows in (ROWS, CHANGED)]
     found = changes_between({"detections": lists[0]}, {"detections": lists[1]})

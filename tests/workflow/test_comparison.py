@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench.messages import WorkbenchError
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.comparison import (
     answer_axis,
@@ -82,6 +83,25 @@ def test_agreement_of_the_first_five():
     assert top_agreement(f, q) == output_error(f, q).agreement_top5 == expected
     assert top_agreement(f, q, 1) == (f.argmax(1) == q.argmax(1)).mean() < expected < 1
     assert top_agreement(f[:, :5], q[:, :5]) is None and top_agreement(f[:, 0], q[:, 0]) is None
+
+
+def test_scores_that_hold_nan_name_no_class():
+    f = np.array([[3, 1, 2, 0, 0, 0], [5, 1, 2, 0, 0, 0], [0, 1, 2, 0, 0, 4]], np.float32)
+    q = f.copy()
+    q[0, 3] = q[1] = np.nan
+    found = output_error(f, q, np.array([0, 0, 5]))
+    assert (found.agreement, found.agreement_top5, found.accuracy, found.float_accuracy) == (1 / 3, 1 / 3, 1 / 3, 1.0)
+    both = output_error(q, q, np.array([-1, -1, 5]))
+    assert (both.agreement, both.agreement_top5, both.accuracy) == (1.0, 1.0, 1 / 3)
+
+
+def test_a_metric_gives_one_number_whatever_its_type():
+    f = np.eye(3, dtype=np.float32)
+    assert output_error(f, f, metric=lambda values, _: values.max()).metric == (1.0, 1.0)
+    assert type(output_error(f, f, metric=lambda values, _: values.max()).metric[0]) is float
+    for metric, words in ((lambda values, _: values, r"an array of shape \(3, 3\)"), (lambda *_: None, "gives None")):
+        with pytest.raises(WorkbenchError, match=words):
+            output_error(f, f, metric=metric)
 
 
 def test_of_equal_values_the_first_ones_count():

@@ -119,6 +119,13 @@ def test_what_does_not_fit_is_refused(small, small_calibration, options, words):
         diagnose(small, choose(small, small_calibration), small_calibration, DATA, **options)
 
 
+def test_an_output_that_is_not_finite_is_said(small, small_calibration):
+    data = DATA.copy()
+    data[0] = np.nan
+    found = diagnose(small, choose(small, small_calibration), small_calibration, data, kinds=["bias"])
+    assert str(found).startswith("The output is not finite") and [one.topic for one in found.notices] == ["output"]
+
+
 def test_the_rescaled_layers_of_the_hard_twin_are_named():
     model = demo.model(hard=True)
     calibration_images, evaluation, _ = demo.data()

@@ -294,7 +294,7 @@ def test_channels_that_a_relu6_holds_at_its_ends(benches):
     about = [finding for finding in found if finding.kind == "relu_n"]
     assert about[0].tensor == tensor and found[0].kind == "relu_n"
     assert about[0].evidence["saturated"] == (0, 1, 2) and about[0].evidence["dead"] == (5,)
-    assert "remove these channels" in str(about[0]) and about[0].remedy is None
+    assert "remove such channels" in str(about[0]) and about[0].remedy is None
     reader = next(each for each in planted.model.layers if tensor in each.inputs)
     weight = planted.model.network.constants[reader.weight].copy()
     weight[5] = 0  # depthwise: what follows the dead channel

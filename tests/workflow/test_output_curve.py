@@ -111,6 +111,15 @@ def test_groups_and_mirrored_ranges_have_one_factor(small, recipe):
         assert curve.predicted(0.2, 0.5) == curve.predicted(0.5)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"n": 0}, "n=0"), ({"n": 2.5}, "n=2.5"), ({"n_refined": -1}, "n_refined=-1"), ({"output": "y"}, "no output 'y'")],
+)
+def test_what_does_not_fit_is_refused(small, recipe, options, words):
+    with pytest.raises(WorkbenchError, match=words):
+        output_curve(Simulator(small, as_batches(small, images(8))), recipe, next(iter(recipe)), **options)
+
+
 def test_without_a_threshold_there_is_no_curve(small, small_calibration, recipe):
     with pytest.raises(WorkbenchError, match="stays float"):
         output_curve(simulator_of(small), recipe.without("image"), "image")

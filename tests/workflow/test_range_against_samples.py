@@ -81,6 +81,15 @@ def test_enough_for_all_tensors():
         enough_samples({"a": even}, cancelled=lambda: True)
 
 
+def test_what_does_not_fit_is_refused(small_calibration):
+    with pytest.raises(WorkbenchError, match="has not observed 'nothing'"):
+        range_against_samples(small_calibration, "nothing")
+    with pytest.raises(WorkbenchError, match="n_draws=0"):
+        range_against_samples(small_calibration, "image", n_draws=0)
+    with pytest.raises(WorkbenchError, match="holds no tensor"):
+        enough_samples({})
+
+
 def test_without_ranges_of_samples():
     with pytest.raises(WorkbenchError, match="no sample ranges of 't'"):
         range_against_samples({"t": Histogram.of(np.arange(4.0))}, "t")

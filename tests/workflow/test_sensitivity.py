@@ -251,7 +251,49 @@ def test_a_ranking_survives_its_file(small, recipe, tmp_path):
         Ranking.load(tmp_path / "r.json")
 
 
+def test_a_metric_of_any_number_type_is_saved(small, recipe, tmp_path):
+    found = sensitivity(small, recipe, DATA, metric=lambda values, _: np.abs(values).mean(), resume=tmp_path / "r.json")
+    assert found.complete and list(Ranking.load(tmp_path / "r.json")) == list(found)
+
+
+def test_another_metric_is_another_question(small, recipe):
+    first, second = (lambda values, _: float(values.mean())), (lambda values, _: float(values.max()))
+    found = sensitivity(small, recipe, DATA, metric=first)
+    assert sensitivity(small, recipe, DATA, metric=first, resume=found) == found
+    for other in (second, None):
+        with pytest.raises(WorkbenchError, match="another direction or metric"):
+            sensitivity(small, recipe, DATA, metric=other, resume=found)
+
+
+def test_what_was_resumed_is_not_lost_when_given_up_at_once(small, recipe):
+    whole = sensitivity(small, recipe, DATA)
+    assert sensitivity(small, recipe, DATA, resume=whole, cancelled=lambda: True) is whole
+
+
+def test_a_file_that_cannot_be_is_refused_before_the_work(small, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.workflow.sensitivity_sweep.Sweep.noise_model", lambda _: pytest.fail("it began"))
+    (tmp_path / "other.json").write_text("{}")
+    for path, words in (("none/r.json", "there is no folder"), ("", "is a directory"), ("other.json", "no ranking")):
+        with pytest.raises(WorkbenchError, match=words):
+            sensitivity(small, recipe, DATA, resume=tmp_path / path)
+
+
+def test_half_of_a_weight_gains_nothing_by_staying_float(small, recipe):
+    rows = sensitivity(small, recipe, DATA, direction="all_but", half=["values"]).table()
+    assert {row["gain_db"] is None for row in rows if row["what"] == HALF["values"]} == {True}
+    assert {row["gain_db"] is None for row in rows if row["what"] == AS_CHOSEN} == {False}
+
+
 def test_what_is_refused(small, recipe):
+    for options, words in (
+        ({"top": -1}, "top=-1"),
+        ({"top": 1.5}, "top=1.5"),
+        ({"half": "values"}, "expected lists of names"),
+        ({"formats": "int8"}, "expected lists of names"),
+        ({"direction": "up"}, "direction='up'"),
+    ):
+        with pytest.raises(WorkbenchError, match=words):
+            sensitivity(small, recipe, DATA, **options)
     with pytest.raises(WorkbenchError, match="no output"):
         sensitivity(small, recipe, DATA, output="nothing")
     with pytest.raises(WorkbenchError, match="expected one of tensor, layer"):

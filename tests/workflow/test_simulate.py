@@ -1,12 +1,14 @@
 """Simulation against a plain onnxruntime session and figures written out in numpy."""
 
+import dataclasses
+
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
-from tests.workflow.small_models import images, small_cnn
+from tests.workflow.small_models import constant, images, saved, small_cnn
 from workbench.messages import WorkbenchError
 from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
@@ -78,6 +80,34 @@ def test_labels_that_do_not_fit(small):
         simulate(small, recipe, images(8), labels=[1, 2, 3])
     with pytest.raises(WorkbenchError, match="expected class indices"):
         simulate(small, recipe, images(8), labels=np.zeros(8))
+
+
+def test_a_recipe_of_another_file_is_told(small, small_calibration):
+    recipe = choose(small, small_calibration)
+    other = dataclasses.replace(recipe, model_name="other", model_sha256="0" * 64)
+    assert not simulate(small, recipe, images(8)).notices
+    assert ["made for another file (other)" in str(one) for one in simulate(small, other, images(8)).notices] == [True]
+
+
+def test_a_metric_is_a_function(small):
+    with pytest.raises(WorkbenchError, match="metric='f1'"):
+        simulate(small, Recipe(small.name, small.sha256), images(8), metric="f1")
+
+
+def test_rows_that_hang_on_values_are_not_compared(tmp_path):
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("ReduceMax", ["a"], ["m"], axes=[0], keepdims=0),
+        helper.make_node("Greater", ["m", "zero"], ["positive"]),
+        helper.make_node("Compress", ["a", "positive"], ["y"], axis=1),
+    ]
+    weight = np.random.default_rng(0).standard_normal((6, 60)) - 0.01
+    constants = [constant("w", weight), constant("zero", np.zeros(1))]
+    model = load(saved(tmp_path / "picked.onnx", nodes, {"x": [1, 6]}, {"y": [1, "k"]}, constants))
+    data = np.random.default_rng(1).standard_normal((12, 6)).astype(np.float32)
+    recipe = choose(model, calibrate(model, data), weights="int2", activations="int8")
+    with pytest.raises(WorkbenchError, match=r"output 'y' has the shape .* for the same feed"):
+        simulate(model, recipe, data)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])

@@ -159,6 +159,7 @@ def test_yes_or_no_and_indices():
     assert [change.sample for change in logits] == [0]
     indices = changes_between(np.array([3, 1, 2]), np.array([3, 2, 2]))
     assert [(one.before[0].index, one.after[0].index) for one in indices] == [(1, 2)]
+    assert changes_between(np.array([9, 1, 2]), np.array([3, 2, 2])).figures.agreement_top5 is None
 
 
 def test_a_network_that_overflows_is_compared_all_the_same():
@@ -167,6 +168,19 @@ def test_a_network_that_overflows_is_compared_all_the_same():
     found = changes_between(f, q)
     assert all(np.isfinite(one.lost) for one in found)
     assert changes_between(f[:, :1], q[:, :1], task="regression").figures.agreement == 0.0
+    f[:, 0], q[1] = 9, f[1]
+    found = changes_between(f, q, np.zeros(3, int))
+    assert found.figures.agreement == found.figures.score == 1 / 3 and found.figures.float_score == 1.0
+    assert {one.sample for one in found} == {0, 2} and not any(one.chosen_right for one in found)
+    assert "named by one network alone" in found[0].words
+    places, lost = normal(2, 5, 7), np.full((2, 5, 7), np.nan, np.float32)
+    assert changes_between(places, lost, task="sequences").figures.agreement_top5 == 0.0
+    assert len(changes_between(places, lost, task="sequences")) == 2
+
+
+def test_without_samples_nothing_is_guessed():
+    with pytest.raises(WorkbenchError, match="outputs without samples"):
+        changes_between(np.zeros((0, 4), np.float32), np.zeros((0, 4), np.float32))
 
 
 def test_places_of_a_sequence_by_hand():

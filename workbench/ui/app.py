@@ -37,6 +37,7 @@ from workbench.ui.panels.work import WorkPanel
 from workbench.ui.picture_file import write_picture
 from workbench.ui.running_cell import RunningCell, running_cell
 from workbench.ui.showing import Showing
+from workbench.ui.state import VERB
 from workbench.ui.study import Study
 from workbench.ui.tensor_picture import file_name, tensor_picture
 from workbench.ui.topics.output_curve import BEST_AT_OUTPUT, OutputCurves
@@ -236,7 +237,7 @@ class App(ipywidgets.Box):
         try:
             self.study.set_range(self.study.state.selected, low, high)
         except Exception as error:  # a callback's traceback would go to a log that nobody reads
-            self.study.report_trouble("verb", str(error))
+            self.study.report_trouble(VERB, str(error))
 
     def _adopt(self, title: str) -> None:
         self.study.outbox.join()
@@ -247,7 +248,7 @@ class App(ipywidgets.Box):
             else:
                 self.study.set_method(selected, method_of_title(title))
         except Exception as error:  # as above
-            self.study.report_trouble("verb", str(error))
+            self.study.report_trouble(VERB, str(error))
 
 
 def _end_earlier(cell: RunningCell | None) -> None:

@@ -14,7 +14,7 @@ from workbench.models.model import Model
 from workbench.ui.code import present_line
 from workbench.ui.history import History, changed_tensors
 from workbench.ui.outbox import Outbox
-from workbench.ui.state import State, running
+from workbench.ui.state import VERB, State, running
 from workbench.ui.worker import Generation, Job, Request, Worker
 from workbench.workflow.recipe import Recipe
 
@@ -188,7 +188,7 @@ class Core(traitlets.HasTraits):
         if new is old:
             return
         if new.recipe is not old.recipe and new.trouble is old.trouble:
-            kept = {topic: words for topic, words in new.trouble.items() if topic != "verb"}
+            kept = {topic: words for topic, words in new.trouble.items() if not topic.startswith(VERB)}
             new = dataclasses.replace(new, trouble=kept)
         self._state = self.consistent(old, new)
         for request in self.wanted(old, self._state):

@@ -10,7 +10,7 @@ from workbench.messages import Notice, WorkbenchError
 from workbench.ui.choosing import Choosing
 from workbench.ui.code import action
 from workbench.ui.history import changed_tensors
-from workbench.ui.state import Exported, Received
+from workbench.ui.state import VERB, Exported, Received
 from workbench.ui.worker import Request
 from workbench.workflow.export.catalogue import TARGETS
 from workbench.workflow.export.exporting import ExportReport, export, known_names
@@ -215,7 +215,7 @@ class Exchanging(Choosing):
                 self._receive(Received(kind, path, refused=str(refusal)))
 
         self._receive(Received(kind, path, running=True))
-        self.worker.submit(Request("verb", compute, "reading the file", URGENT))
+        self.worker.submit(Request(f"{VERB}: reading {kind}", compute, "reading the file", URGENT))
 
     def _receive(self, received: Received) -> None:
         if received.before is self.state.recipe:  # nothing was changed that could be undone

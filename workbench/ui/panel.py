@@ -11,7 +11,7 @@ import traitlets
 
 from workbench.messages import WorkbenchError
 from workbench.ui.sources import joined
-from workbench.ui.state import State
+from workbench.ui.state import VERB, State
 from workbench.ui.study import Study
 
 log = logging.getLogger("workbench")
@@ -20,7 +20,7 @@ PANELS = Path(__file__).parent / "panels"
 
 def script(*names: str) -> str:
     """The JavaScript of a panel, the file of its own last, with what all panels share before it."""
-    return joined(PANELS, "dom.js", *names)
+    return joined(PANELS, "../put.js", "dom.js", *names)
 
 
 def styles(*names: str) -> str:
@@ -87,10 +87,10 @@ class Panel(anywidget.AnyWidget):
         try:
             call()
         except WorkbenchError as error:
-            self.study.report_trouble("verb", str(error))
+            self.study.report_trouble(VERB, str(error))
         except Exception as error:  # a callback's traceback would go to a log that nobody reads
             log.exception("%s failed", type(self).__name__)
-            self.study.report_trouble("verb", f"{type(self).__name__} stopped. {type(error).__name__}: {error}")
+            self.study.report_trouble(VERB, f"{type(self).__name__} stopped. {type(error).__name__}: {error}")
 
     def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
         self.study.outbox.join()  # results may come by this thread's loop while a cell keeps the kernel's own busy

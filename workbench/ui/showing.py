@@ -7,7 +7,7 @@ from workbench.messages import WorkbenchError
 from workbench.models.tensors import Tensor
 from workbench.numerics.formats.catalogue import FORMATS
 from workbench.ui.books import source_of
-from workbench.ui.state import State
+from workbench.ui.state import VERB, State
 from workbench.ui.study import Study
 from workbench.ui.subjects import channels_in, first_look, is_heavy, subject_of
 from workbench.ui.threshold.before import before_facts
@@ -127,7 +127,7 @@ class Showing:
         try:
             (self._study.set_aside if aside else self._study.take_back)(sample)
         except WorkbenchError as error:
-            self._study.report_trouble("verb", str(error))
+            self._study.report_trouble(VERB, str(error))
 
     def _next(self, state: State) -> Subject | None:
         model, name = self._study.model, state.selected

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.workflow.check_inputs import InputReport
 
 NOTHING: Mapping = MappingProxyType({})
+VERB = "verb"  # how the topics of what a person asked for begin; what others work out for themselves has other names
 
 
 @dataclass(frozen=True, eq=False)

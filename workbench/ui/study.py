@@ -13,7 +13,7 @@ from workbench.ui.keeping import Keeping
 from workbench.ui.limits import target_or_profile
 from workbench.ui.repairing import Repairing
 from workbench.ui.scopes import PICKED, Scope, layers_named
-from workbench.ui.state import State
+from workbench.ui.state import VERB, State
 from workbench.ui.subjects import is_heavy
 from workbench.ui.topics.output_curve import OutputCurves
 from workbench.ui.worker import Request
@@ -60,13 +60,17 @@ class Study(Keeping, Repairing, Exchanging):
         """What a panel's word reaches: "picked" the layers that are picked now, any other what it says."""
         return self.state.picked if word == PICKED else word  # type: ignore[return-value]  # refused where it is used
 
-    def in_background(self, what: str, verb: Callable[[], Any]) -> None:
-        """Run a verb that may take long without keeping the caller; its errors become `status`."""
+    def in_background(self, what: str, verb: Callable[[], Any], *, of: str = "") -> None:
+        """Run a verb that may take long without keeping the caller; its errors become `status`.
+
+        Verbs run in the order in which they were asked for. Of those that wait, a newer one with the same `what` takes
+        the place of the older; of: the tensor that it is about, one of several.
+        """
 
         def compute(_turn: Any) -> None:
             verb()  # what it returns is for scripts; all that it found is in the state
 
-        self.worker.submit(Request("verb", compute, what, URGENT))
+        self.worker.submit(Request(f"{VERB}: {what}, {of}", compute, what, URGENT))
 
     @property
     def output_curves(self) -> OutputCurves:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.messages import Notice
+from workbench.messages import Notice, WorkbenchError
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.tasks.task import TaskFigures
 
@@ -22,7 +22,8 @@ class OutputError:
 
     sqnr_db: dB. cosine: [-1, 1]. kl: nats, mean over samples of KL(float || quantized) of the class probabilities
     (softmax where the output is no distribution itself; Bernoulli for a single value in [0, 1]; None elsewhere).
-    mse: squared units. agreement: share in [0, 1] of equal argmax; None where no axis is longer than 1.
+    mse: squared units. agreement: share in [0, 1] of equal argmax; None where no axis is longer than 1. Scores with a
+    NaN among them name no class: they agree with one another alone, and are never right.
     accuracy, float_accuracy: share of right answers with labels, else None; accuracy_interval: Wilson, 95 %.
     metric: what the person's own metric gives, (float, quantized), else None.
     agreement_top5: share in [0, 1] where the float network's answer is among the five largest of the quantized one;
@@ -104,8 +105,8 @@ def output_error(
         agreement = float((expected == got).mean())
         agreement_interval = wilson_interval(agreement, values.shape[0])
         if is_classes(labels) and got.reshape(-1).shape == labels.shape:
-            accuracy = float((got.reshape(-1) == labels).mean())
-            float_accuracy = float((expected.reshape(-1) == labels).mean())
+            accuracy = share_right(got.reshape(-1), labels)
+            float_accuracy = share_right(expected.reshape(-1), labels)
             interval = wilson_interval(accuracy, labels.size)
     return OutputError(
         sqnr_db=sums.sqnr_db,
@@ -116,11 +117,21 @@ def output_error(
         accuracy=accuracy,
         float_accuracy=float_accuracy,
         accuracy_interval=interval,
-        metric=None if metric is None else (metric(reference, labels), metric(values, labels)),
+        metric=None if metric is None else (_figure(metric, reference, labels), _figure(metric, values, labels)),
         agreement_top5=top_agreement(reference, values),
         agreement_interval=agreement_interval,
         sqnr_error_db=sqnr_standard_error(reference, values),
     )
+
+
+def _figure(metric: Metric, values: np.ndarray, labels: Any) -> float:
+    """What a person's own metric says. Raises WorkbenchError where that is no number."""
+    found = metric(values, labels)
+    try:
+        return float(found)
+    except (TypeError, ValueError):
+        shown = f"an array of shape {np.shape(found)}" if np.ndim(found) else repr(found)
+        raise WorkbenchError(f"metric= gives {shown}; expected one number for all samples together") from None
 
 
 def is_classes(labels: Any) -> bool:
@@ -134,9 +145,19 @@ def answer_axis(shape: tuple[int, ...]) -> int | None:
 
 
 def answers(values: np.ndarray) -> np.ndarray | None:
-    """Index of the largest value along the answer axis, for each sample (and position)."""
+    """`named` along the answer axis, for each sample (and position); None where there is no such axis."""
     axis = answer_axis(values.shape)
-    return None if axis is None else np.argmax(values, axis=axis)
+    return None if axis is None else named(values, axis)
+
+
+def named(values: np.ndarray, axis: int) -> np.ndarray:
+    """Index of the largest value along an axis; -1 where a NaN is among the scores, which name no class."""
+    return np.where(np.isnan(values.max(axis=axis)), -1, values.argmax(axis=axis))
+
+
+def share_right(found: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the classes that `named` gives that are those of the labels."""
+    return float(((found == labels) & (found >= 0)).mean())
 
 
 def top_agreement(reference: np.ndarray, values: np.ndarray, top: int = TOP) -> float | None:
@@ -145,14 +166,14 @@ def top_agreement(reference: np.ndarray, values: np.ndarray, top: int = TOP) -> 
     None where there are `top` classes or fewer.
     """
     axis = answer_axis(reference.shape)
-    expected = answers(reference)
-    if axis is None or expected is None or reference.shape[axis] <= top:
+    if axis is None or reference.shape[axis] <= top:
         return None
+    expected, got = named(reference, axis), named(values, axis)
     index = np.expand_dims(expected, axis)
     own = np.take_along_axis(values, index, axis)
     place = np.arange(values.shape[axis]).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
     n_before = ((values > own) | ((values == own) & (place < index))).sum(axis=axis)
-    return float((n_before < top).mean())
+    return float(np.where((expected < 0) | (got < 0), expected == got, n_before < top).mean())
 
 
 def sqnr_standard_error(reference: np.ndarray, values: np.ndarray) -> float | None:

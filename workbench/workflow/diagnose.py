@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from workbench.workflow.check_inputs import NOT_CHECKED, InputReport
 from workbench.workflow.data import as_batches
 from workbench.workflow.diagnosis.case import OVERFLOWN, Case
 from workbench.workflow.diagnosis.catalogue import KINDS
-from workbench.workflow.diagnosis.finding import Diagnosis, Finding, Remedy
+from workbench.workflow.diagnosis.finding import NOT_FINITE, Diagnosis, Finding, Remedy
 from workbench.workflow.diagnosis.look import look
 from workbench.workflow.diagnosis.measuring import Measuring, OnFinding, OnStep, by_prediction
 from workbench.workflow.diagnosis.trials import Trials
@@ -60,8 +61,9 @@ def diagnose(
     measured finding. on_step(done, total, words): how far it is. cancelled: asked often; True raises `Cancelled`.
     Raises WorkbenchError where recipe, data or kinds do not fit.
     """
-    asked = [KINDS[name] for name in (KINDS if kinds is None else kinds)]
-    if n_samples < 1 or n_runs < 0:
+    asked = [KINDS[name] for name in (KINDS if kinds is None else [kinds] if isinstance(kinds, str) else kinds)]
+    whole = isinstance(n_samples, Integral) and isinstance(n_runs, Integral)
+    if not whole or n_samples < 1 or n_runs < 0:
         raise WorkbenchError(f"n_samples={n_samples}, n_runs={n_runs}; expected at least 1 sample and 0 runs")
     batches = None if data is None else as_batches(model, data, preprocess=preprocess, state=state)
     batches = None if batches is None else batches.recut(min(QUICK, batches.n_samples)).first(n_samples)
@@ -147,7 +149,8 @@ def _measured(
 
     def so_far(trials: Trials) -> Diagnosis:
         ranked = tuple(measuring.findings[place] for place in measuring.ranked())
-        return Diagnosis((*first, *ranked), trials.sqnr_db, trials.n_samples, batches.notices)
+        notices = (*batches.notices, *([Notice("output", NOT_FINITE)] if math.isinf(trials.noise) else []))
+        return Diagnosis((*first, *ranked), trials.sqnr_db, trials.n_samples, notices)
 
     def measure(some: Batches, places: list[int], thorough: bool) -> Diagnosis:
         trials = Trials(case.model, case.recipe, some, cache_bytes, case.cancelled)

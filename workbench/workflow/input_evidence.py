@@ -9,7 +9,7 @@ from workbench.models.batch_statistics import BatchStatistics
 from workbench.models.model import Model, Port
 from workbench.models.protos import is_operator
 from workbench.workflow.batches import Batches
-from workbench.workflow.comparison import answer_axis, answers
+from workbench.workflow.comparison import answer_axis
 
 DEAD = 1e-3  # channels whose |gamma| is below this share of the largest say nothing
 N_SHOWN = 3
@@ -81,7 +81,8 @@ class Evidence:
     @cached_property
     def answers(self) -> np.ndarray | None:
         """int64 (n_samples,): the class that the network names; None where its first output names none."""
-        found = None if self.outputs is None else answers(self.outputs)
+        axis = None if self.outputs is None else answer_axis(self.outputs.shape)
+        found = None if axis is None or self.outputs is None else self.outputs.argmax(axis=axis)
         return found.reshape(-1) if found is not None and found.size == self.n_samples else None
 
     @property

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from workbench.workflow.choice import Bound, TensorChoice
 from workbench.workflow.choose import weight_names
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
+from workbench.workflow.sensitivity import known_output
 from workbench.workflow.simulate import Simulator
 
 N_POINTS, LEAST = 24, 0.1  # points of the curve, from this share of the data's range to all of it
@@ -199,17 +201,19 @@ def output_curve(
     each group. `n_refined` more points are spent on the best one's neighbourhood. Where data and quantizer have two
     ends, half of each number goes to either end alone.
     data_range: (low, high) that is factor 1; None: the ends of the values that the simulator's samples give.
-    output: which graph output; None: the first. on_point(curve so far): called after every point, the coarse ones
-    first. cancelled: asked often; True raises `Cancelled`.
-    Raises WorkbenchError for a tensor that the recipe leaves float or whose format has no threshold, and for sequences
-    of a recurrent network: the curve begins its runs in the middle, where a state hangs on all steps before.
+    output: which graph output; None: the first. on_point(curve so far): called after every point, coarse ones first.
+    cancelled: asked often; True raises `Cancelled`. Raises WorkbenchError for a tensor that the recipe leaves float or
+    whose format has no threshold, for an unknown output, and for sequences of a recurrent network: the curve begins
+    its runs in the middle, where a state hangs on all steps before.
     """
-    choice = _with_threshold(recipe, tensor)
-    _ = simulator.resumed  # refuses sequences
+    if not isinstance(n, Integral) or not isinstance(n_refined, Integral) or n < 1 or n_refined < 0:
+        raise WorkbenchError(f"n={n!r}, n_refined={n_refined!r}; expected a whole number from 1 on, and one from 0 on")
+    output = known_output(simulator.model, output or simulator.model.outputs[0].name)
+    choice, _ = _with_threshold(recipe, tensor), simulator.resumed  # refuses sequences
     simulator.compare(recipe, tensors=False, cancelled=cancelled)
     simulator.prepare(simulator.model.chain.segment_reading(tensor), cancelled)
     low, high = data_range or _data_range(simulator, recipe, choice, cancelled)
-    trial = _Trial(simulator, recipe, tensor, output or simulator.model.outputs[0].name, cancelled)
+    trial = _Trial(simulator, recipe, tensor, output, cancelled)
     points: dict[tuple[float, float], CurvePoint] = {}
     crossing: tuple[float, float] | None = None
 

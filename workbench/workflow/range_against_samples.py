@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -87,8 +88,13 @@ def range_against_samples(
 
     Each draw puts the samples in a random order and takes its first 1, 2, 4, ...; the last is all of them, whose range
     is that of the calibration. Methods that need the distribution itself: see `sample_groups`. A tensor whose axis 0 is
-    not the samples counts batches instead. Raises WorkbenchError where the calibration kept no ranges of samples.
+    not the samples counts batches instead. Raises WorkbenchError for a tensor that was not observed, and where
+    the calibration kept no ranges of samples.
     """
+    if not isinstance(n_draws, Integral) or n_draws < 1:
+        raise WorkbenchError(f"n_draws={n_draws!r}; expected a whole number from 1 on")
+    if tensor not in calibration:
+        raise WorkbenchError(f"the calibration has not observed {tensor!r}; it has {', '.join(calibration)}")
     ranges = np.asarray(calibration[tensor].sample_ranges, np.float64)
     ranges = ranges[np.isfinite(ranges).all(axis=1)]
     n = len(ranges)
@@ -149,8 +155,10 @@ def enough_samples(
 ) -> tuple[str, tuple[RangeAgainstSamples, ...]]:
     """Whether the samples are enough for the whole ranges: a sentence, and the tensors that still move, worst first.
 
-    cancelled: asked before each tensor; True raises `Cancelled`.
+    cancelled: asked before each tensor; True raises `Cancelled`. Raises WorkbenchError where nothing was observed.
     """
+    if not calibration:
+        raise WorkbenchError("the calibration holds no tensor, so that nothing says how many samples are enough")
     every = []
     for tensor in calibration:
         if cancelled is not None and cancelled():
@@ -160,9 +168,9 @@ def enough_samples(
     moving.sort(key=lambda one: -float(one.away[-2]) if one.away.size > 1 else 0.0)
     n = max((int(one.n_samples[-1]) for one in every), default=0)
     if not moving:
-        return f"{n} samples are enough for the whole range of all {len(every)} tensors.", ()
+        return f"{_samples(n)} {'is' if n == 1 else 'are'} enough for the whole range of all {len(every)} tensors.", ()
     return (
-        f"With {n} samples the whole range of {len(moving)} of {len(every)} tensors is still moving, "
+        f"With {_samples(n)} the whole range of {len(moving)} of {len(every)} tensors is still moving, "
         f"most that of {moving[0].tensor!r}: give more samples, or take a method that clips.",
         tuple(moving),
     )

@@ -12,6 +12,7 @@ from workbench.messages import WorkbenchError
 from workbench.workflow.comparison import OutputError
 from workbench.workflow.files import read_json, write_text
 from workbench.workflow.progress import duration
+from workbench.workflow.sensitivity_cases import HALF
 
 VERSION = 1
 
@@ -98,7 +99,7 @@ class Ranking(Sequence[SensitivityRow]):
         return dataclasses.replace(self, rows=tuple(kept))
 
     def table(self) -> list[dict[str, Any]]:
-        """One record a row. gain_db: what leaving this one float gives the recipe, for "all_but"."""
+        """One record a row. gain_db: what leaving this one float gives the recipe, for "all_but"; None for halves."""
         return [self._record(row) for row in self.rows]
 
     def _record(self, row: SensitivityRow) -> dict[str, Any]:
@@ -113,7 +114,7 @@ class Ranking(Sequence[SensitivityRow]):
             "estimated_sqnr_db": row.estimated_sqnr_db,
         }
         if self.base is not None:
-            record["gain_db"] = row.sqnr_db - self.base.sqnr_db
+            record["gain_db"] = None if row.what in HALF.values() else row.sqnr_db - self.base.sqnr_db
         for field in ("agreement", "agreement_top5", "kl", "accuracy"):
             record[field] = None if error is None else getattr(error, field)
         return record

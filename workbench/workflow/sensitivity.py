@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from workbench.workflow.choice import TensorChoice
 from workbench.workflow.choose import Distributions
 from workbench.workflow.comparison import Metric
 from workbench.workflow.data import as_batches
+from workbench.workflow.files import place_of
 from workbench.workflow.ranking import Ranking, SensitivityProgress
 from workbench.workflow.recipe import Recipe
 from workbench.workflow.runs import Cancel
@@ -70,6 +72,8 @@ def sensitivity(
     labels = getattr(data, "labels", None) if labels is None else labels
     batches = as_batches(model, data, preprocess=preprocess, state=state)
     simulator = Simulator(model, batches, labels, metric=metric, cache_bytes=cache_bytes)
+    if isinstance(formats, str) or isinstance(half, str):
+        raise WorkbenchError(f"formats={formats!r}, half={half!r}; expected lists of names, also of a single one")
     kinds = tuple(half)
 
     def uniform(format: str) -> dict[str, TensorChoice]:
@@ -80,7 +84,9 @@ def sensitivity(
     with contextlib.ExitStack() as stack:
         at_once = workers_of(workers, stack)
         sweep = Sweep(simulator, recipe, found, name, direction, workers=at_once, cancelled=cancelled)
-        return carried_out(sweep, top, resume, on_progress)
+        ranking = carried_out(sweep, top, resume, on_progress)
+    given_up = not ranking.question  # before the first run: what is known stays
+    return resume if given_up and isinstance(resume, Ranking) else ranking
 
 
 def known_output(model: Model, name: str) -> str:
@@ -98,10 +104,11 @@ def carried_out(
 ) -> Ranking:
     """The whole sweep, with its file; as far as it came where it was cancelled.
 
-    What the file knows of other tensors and formats stays in it.
+    What the file knows of other tensors and formats stays in it. Given up before the first run, it has no question.
     """
-    if not isinstance(resume, Ranking | str | Path | None):
-        raise WorkbenchError(f"resume={resume!r}; expected a Ranking, or the path of a file")
+    if top is not None and (not isinstance(top, Integral) or top < 0):
+        raise WorkbenchError(f"top={top!r}; expected a whole number of runs from 0 on, or None for all")
+    path, earlier = _resumed(resume)
     try:
         sweep.estimate(sweep.noise_model())
         if top is not None:
@@ -109,15 +116,13 @@ def carried_out(
         sweep.begin()
     except Cancelled:
         return sweep.ranking()
-    path = Path(resume) if isinstance(resume, str | Path) else None
-    earlier = Ranking.load(path) if path is not None and path.exists() else resume
     question = sweep.question()
-    if isinstance(earlier, Ranking):
+    if earlier is not None:
         _take_over(sweep, earlier, question)
 
     def save(path: Path) -> None:
-        known = earlier if isinstance(earlier, Ranking) else ()
-        sweep.ranking(question).with_rows(row for row in known if row.measured and row.key not in sweep.rows).save(path)
+        known = [row for row in earlier or () if row.measured and row.key not in sweep.rows]
+        sweep.ranking(question).with_rows(known).save(path)
 
     saved = time.monotonic()
     with contextlib.suppress(Cancelled):
@@ -133,10 +138,22 @@ def carried_out(
     return sweep.ranking(question)
 
 
+def _resumed(resume: "Ranking | str | Path | None") -> tuple[Path | None, Ranking | None]:
+    """The file to write and what is known already, looked at before the work begins. Raises WorkbenchError."""
+    if not isinstance(resume, str | Path):
+        if not isinstance(resume, Ranking | None):
+            raise WorkbenchError(f"resume={resume!r}; expected a Ranking, or the path of a file")
+        return None, resume
+    path = Path(resume)
+    if not place_of(path).parent.is_dir():
+        raise WorkbenchError(f"resume={str(path)!r}: there is no folder {str(path.parent)!r}; make it first")
+    return path, Ranking.load(path) if path.exists() else None
+
+
 def _take_over(sweep: Sweep, earlier: Ranking, question: str) -> None:
     if earlier.question != question and any(row.measured for row in earlier):
         raise WorkbenchError(
-            "the earlier ranking belongs to another network, other data or labels, or another direction; "
+            "the earlier ranking belongs to another network, other data or labels, another direction or metric; "
             "start without resume="
         )
     known = {(row.key, row.digest): row.error for row in earlier if row.error is not None}

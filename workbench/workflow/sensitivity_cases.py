@@ -62,9 +62,13 @@ def cases(
     Raises WorkbenchError for options that are unknown or contradict each other.
     """
     half = tuple(half)
-    for value, known in ((by, By), (direction, Direction), *((h, Half) for h in half)):
+    for field, value, known in (
+        ("by", by, By),
+        ("direction", direction, Direction),
+        *(("half", h, Half) for h in half),
+    ):
         if value not in get_args(known):
-            raise WorkbenchError(f"{value!r} is no choice here; expected one of {', '.join(get_args(known))}")
+            raise WorkbenchError(f"{field}={value!r}; expected one of {', '.join(get_args(known))}")
     if direction == "all_but" and formats is not None:
         raise WorkbenchError("direction 'all_but' leaves one tensor of the recipe float; take formats out")
     found: list[Case] = []

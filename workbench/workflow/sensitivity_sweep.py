@@ -93,11 +93,14 @@ class Sweep:
             self.base_error = comparison.outputs[self.output]
 
     def question(self) -> str:
-        """SHA-256 of what all rows share: the base they are compared with, the samples' float outputs, labels."""
+        """SHA-256 of what all rows share: the base they are compared with, float outputs, labels, metric."""
         about = json.dumps([self.base.to_json(), self.direction, self.output])
         digest = hashlib.sha256(about.encode())
-        for name, values in self.simulator.float_outputs().items():
+        outputs = self.simulator.float_outputs()
+        for name, values in outputs.items():
             digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+        if self.simulator.metric is not None:  # a function is known by what it says
+            digest.update(repr(self.simulator.error_of(self.output, outputs[self.output]).metric).encode())
         for label in () if self.simulator.labels is None else self.simulator.labels:
             digest.update(np.asarray(label).tobytes())
         return digest.hexdigest()

@@ -36,7 +36,8 @@ class Settings:
         worked_out = plan(model, recipe, former.plan if former is not None else None)
         weights = worked_out.replacements(model, reuse)
         sources = {**worked_out.weights, **worked_out.biases}
-        return cls(weights, sources, worked_out.activations, worked_out.notices, worked_out)
+        notices = worked_out.notices + _other_file(model, recipe)
+        return cls(weights, sources, worked_out.activations, notices, worked_out)
 
     @property
     def is_float(self) -> bool:
@@ -58,6 +59,13 @@ class Settings:
         chain = model.chain
         names = [*_differing(self.sources, former.sources), *_differing(self.activations, former.activations)]
         return min((chain.segment_reading(name) for name in names), default=chain.n_segments)
+
+
+def _other_file(model: Model, recipe: Recipe) -> tuple[Notice, ...]:
+    if recipe.model_sha256 == model.sha256 or not len(recipe):
+        return ()
+    words = f"The recipe was made for another file ({recipe.model_name}); its ranges are not those of {model.name}."
+    return (Notice("recipe", words),)
 
 
 def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.batches import Batches, Outputs, Run, joined
@@ -56,6 +57,13 @@ class _Gathered:
 
     def add(self, reference: Mapping[str, np.ndarray], done: Done, n_samples: int) -> None:
         for name in self.values:
+            if reference[name].shape != done.outputs[name].shape:
+                raise WorkbenchError(
+                    f"output {name!r} has the shape {reference[name].shape} in the float and "
+                    f"{done.outputs[name].shape} in the quantized network for the same feed, so that its values cannot "
+                    "be compared; take a network that ends before it picks them out (as NonMaxSuppression does), or "
+                    "count boxes with changed_samples"
+                )
             self.reference[name].append(reference[name])
             self.values[name].append(done.outputs[name])
         for name, total in self.sums.items():
@@ -74,8 +82,8 @@ class Simulator:
     network run from their first step each time (`SequenceRuns`): nothing is resumed, and nothing cached but answers.
     labels: what the task takes: class indices (samples,), for places and pixels (samples, ...), for boxes one array
     (n, 5) a sample, for quantities the values. task: what `Comparison.answers` counts: a Task, a name of `TASKS`, or
-    None: guessed from the float outputs, but not of sequences. metric: function of (outputs, labels) -> float.
-    cache_bytes: default 1 GB.
+    None: guessed from the float outputs, but not of sequences. metric: function of (values of one output, labels) that
+    gives a number, called for each output of both networks. cache_bytes: default 1 GB.
     Raises WorkbenchError for an unknown task and fewer labels than samples, comparisons for labels of another task.
     """
 
@@ -89,6 +97,8 @@ class Simulator:
         metric: Metric | None = None,
         cache_bytes: int = 1_000_000_000,
     ) -> None:
+        if metric is not None and not callable(metric):
+            raise WorkbenchError(f"metric={metric!r}; expected a function of (outputs, labels) that gives one number")
         self.model, self.batches, self.metric = model, batches, metric
         self._outputs = batches.answers(model)
         self.labels = given_labels(labels, batches.n_samples)
@@ -313,7 +323,8 @@ def simulate(
     feed back their own. Sums run over all steps of all sequences; an output that is fed back has no kl and no
     agreement: it is no answer. Nothing is held for a step but the answers.
     Weights, activations and int32 biases are quantized exactly as `export` writes them.
-    Raises WorkbenchError where the recipe does not fit the model, or data or labels do not fit what it takes and gives.
+    Raises WorkbenchError where the recipe does not fit the model, or data or labels do not fit what it takes and gives,
+    for a metric that gives no number, and where the two networks give arrays of different shapes.
     """
     if labels is None:
         labels = getattr(data, "labels", None)

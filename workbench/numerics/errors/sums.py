@@ -1,5 +1,6 @@
 """Running sums for the error between two streams of arrays (float network against quantized network)."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ class ErrorSums:
 
     @property
     def max_abs(self) -> float:
-        return float(self._sums[5])
+        """The largest error; nan where one of them is no number."""
+        return math.nan if math.isnan(self._sums[1]) else float(self._sums[5])
 
     @property
     def sqnr_db(self) -> float:

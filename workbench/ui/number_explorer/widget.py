@@ -26,6 +26,7 @@ from workbench.ui.sources import joined
 
 HERE = Path(__file__).parent
 SCRIPTS = (
+    "../put.js",
     "../panels/dom.js",
     "text.js",
     "marks.js",

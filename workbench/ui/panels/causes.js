@@ -127,7 +127,7 @@ function render({ model, el, signal }) {
         h("b", { text: measured ? `gained ${signed(one.gained_db)}` : one.expected_db === null ? "not measured yet" : `predicted ${signed(one.expected_db)}` }));
       gain.title = measured ? `output SQNR after minus before, on the same ${one.n.toLocaleString("en-US")} samples` : "the network's figures before and after are not both there yet";
       return h("div", { class: "wb-cause wb-cause-taken", role: "listitem" }, h("span", { class: "wb-cause-rank wb-good", text: "✓" }),
-        h("span", { class: "wb-cause-words", title: `${one.tensor}: ${one.words}` }, h("button", { class: "wb-link wb-cause-place", type: "button", text: one.layer || one.tensor, title: `select tensor ${one.tensor}`, onclick: () => send("select", { name: one.tensor }) }), ` ${one.words}`), gain);
+        h("span", { class: "wb-cause-words", title: `${one.tensor}: ${one.words}` }, h("button", { class: "wb-link wb-cause-place", type: "button", text: one.layer || one.tensor, title: `select tensor ${one.tensor}`, onclick: () => send("select", { name: one.tensor }) }), `: ${one.short}`), gain);
     }));
   }
 

@@ -187,6 +187,7 @@ def _still(finding: Finding, recipe: Any, state: State) -> bool:
 
 def _done(one: Applied) -> dict[str, Any]:
     return {
+        "short": one.remedy.short,
         "words": one.remedy.words,
         "tensor": one.finding.tensor,
         "layer": one.finding.layer,

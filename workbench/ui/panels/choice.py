@@ -235,7 +235,9 @@ class ChoicePanel(Panel):
             study.set_format(name, format)
             return
         title = FORMATS[format].title
-        study.in_background(f"choosing {title}", lambda: study.set_format(name, format, scope, same_kind=same_kind))
+        study.in_background(
+            f"choosing {title}", lambda: study.set_format(name, format, scope, same_kind=same_kind), of=name
+        )
 
     def on_scheme(self, content: Any) -> None:
         self.study.set_symmetric(self.study.state.selected, content["value"] == "symmetric")
@@ -249,13 +251,13 @@ class ChoicePanel(Panel):
         study, name, value = self.study, self.study.state.selected, str(content["value"])
         if value.startswith("dynamic "):
             dynamic: Any = value.removeprefix("dynamic ")
-            study.in_background("choosing the threshold", lambda: study.set_dynamic(name, dynamic))
+            study.in_background("choosing the threshold", lambda: study.set_dynamic(name, dynamic), of=name)
         elif value in CLIPPING:
-            study.in_background("choosing the threshold", lambda: study.set_method(name, value))
+            study.in_background("choosing the threshold", lambda: study.set_method(name, value), of=name)
 
     def on_rounding(self, content: Any) -> None:
         study, name, value = self.study, self.study.state.selected, content["value"]
-        study.in_background("choosing the rounding", lambda: study.set_rounding(name, value))
+        study.in_background("choosing the rounding", lambda: study.set_rounding(name, value), of=name)
 
     def on_overflow(self, content: Any) -> None:
         self.study.set_overflow(self.study.state.selected, content["value"])
@@ -265,7 +267,7 @@ class ChoicePanel(Panel):
 
     def on_sparsity(self, content: Any) -> None:
         study, name, share = self.study, self.study.state.selected, float(content["value"])
-        study.in_background("setting small weights to zero", lambda: study.set_sparsity(name, share))
+        study.in_background("setting small weights to zero", lambda: study.set_sparsity(name, share), of=name)
 
     def on_look(self, content: Any) -> None:
         """The list of methods was opened or closed."""

@@ -62,7 +62,7 @@ class DepthPanel(Panel):
             view["before"] = [_decibels(depth.before.get(name)) for name in depth.tensors]
         if depth.drop is not None:
             tensor, lost = depth.drop
-            db = round(lost, 2) if math.isfinite(lost) else None  # there values overflow
+            db = lost if math.isfinite(lost) else None  # there values overflow
             view["drop"] = {"at": list(depth.tensors).index(tensor), "db": db}
         return view
 
@@ -130,8 +130,7 @@ def _known(value: float | str | None) -> float | None:
 
 def _decibels(error: TensorError | None) -> float | str | None:
     """SQNR, dB; "inf" without error, None where it is not known."""
-    value = None if error is None else plain(error.sqnr_db)
-    return round(value, 2) if isinstance(value, float) else value
+    return None if error is None else plain(error.sqnr_db)
 
 
 def _cosine(error: TensorError) -> float | None:

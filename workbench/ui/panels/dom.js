@@ -31,11 +31,6 @@ function refuse(button, why) {
 const isRefused = (button) => button.getAttribute("aria-disabled") === "true";
 const OF_TARGET = "The target is chosen in the header.";
 
-// Write only what differs: the browser lays out nothing anew and a reader's selection stays.
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 function attr(element, name, value) {
   if (value === null || value === undefined || value === false) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value === true ? "" : String(value));

@@ -90,7 +90,7 @@ class FormatsPanel(Panel):
     def _choose(self, content: Any, what: str, verb: str, member: str) -> None:
         study, name = self.study, self.study.state.selected
         scope, same_kind = study.scope(str(content.get("scope") or "tensor")), bool(content.get("same_kind"))
-        study.in_background(what, lambda: getattr(study, verb)(name, member, scope, same_kind=same_kind))
+        study.in_background(what, lambda: getattr(study, verb)(name, member, scope, same_kind=same_kind), of=name)
 
 
 def catalogue_view(formats: Catalogue[Format]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // One line: the model, size, output figures, status, undo, redo, help, export.
 
-const SIZE = "weights and biases in float32 and as chosen, scales included, 1 KB = 1000 bytes";
+const SIZE = "weights and biases in float32 and as chosen, scales included, 1 kB = 1000 bytes";
 
 function figure(parent, label, short, metric, meaning) {
   const value = h("b", { class: "wb-figure-value", data: metric ? { metric } : undefined, text: "–" });
@@ -138,9 +138,9 @@ function render({ model, el, signal }) {
     const doing = v.progress_words || `${v.activity}${share === null ? "…" : ` ${Math.round(100 * share)} %`}`;
     put(facts, v.activity ? doing : about);
     facts.title = `${v.activity ? `${doing}\n${about}` : about}\nclick: everything that runs in the background`;
-    put(size.value, `${kilobytes(v.float_kb)} → ${kilobytes(v.chosen_kb)} KB`);
+    put(size.value, `${kilobytes(v.float_kb)} → ${kilobytes(v.chosen_kb)} kB`);
     put(size.extra, v.coded_kb === null ? "" : `(${kilobytes(v.coded_kb)} coded)`);
-    size.box.title = v.coded_kb === null ? SIZE : `${SIZE}; ${kilobytes(v.coded_kb)} KB with codebooks and pruned weights entropy-coded`;
+    size.box.title = v.coded_kb === null ? SIZE : `${SIZE}; ${kilobytes(v.coded_kb)} kB with codebooks and pruned weights entropy-coded`;
     const o = v.output;
     const metric = (f, raw, text) => { attr(f.value, "data-value", raw === null || raw === undefined ? "" : String(number(raw))); put(f.value, text); };
     metric(sqnr, o?.sqnr_db, o ? decibels(o.sqnr_db) : "–");

@@ -77,13 +77,12 @@ class LayersPanel(Panel):
         known = len(errors) == len(tensors) or any(name in choices for name in tensors if name in state.errors)
         worst = min((error.sqnr_db for error in errors), default=None) if known else None
         low = any(error.cosine < LOW_COSINE for error in errors)
-        rounded = worst if worst is None or abs(worst) == float("inf") else round(worst, 2)
         return [
             layer.name,
             layer.op_type,
             weight,
             " ".join(others),
-            plain(rounded),
+            plain(worst),  # as it is: rounded here and again on the page, 10.0488 would read 10.1
             low,
             self._misfits(state, layer, tensors),
             "\n".join(state.recipe.notes[name] for name in tensors if name in state.recipe.notes),

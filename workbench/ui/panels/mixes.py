@@ -196,7 +196,7 @@ def _row(mix: MeasuredMix, on_front: bool, present: bool) -> dict[str, Any]:
     return {
         "key": _key(mix),
         "kb": _kilobytes(mix.size_bytes),
-        "db": _rounded(mix.sqnr_db),
+        "db": plain(mix.sqnr_db),
         "agreement": plain(mix.error.agreement),
         "words": mix.words,
         "front": on_front,
@@ -214,11 +214,6 @@ def _kilobytes(n_bytes: int | None) -> float | None:
     return None if n_bytes is None else round(n_bytes / 1000, 1)
 
 
-def _rounded(value: float) -> float | str | None:
-    shown = plain(value)
-    return round(shown, 2) if isinstance(shown, float) else shown
-
-
 def _within(value: Any, low: float, high: float, otherwise: float | None) -> float | None:
     return float(value) if isinstance(value, int | float) and low <= value <= high else otherwise
 
@@ -227,7 +222,7 @@ def _present(state: State) -> float | str | None:
     """SQNR of the first output under the present recipe, dB; None where it is not known yet."""
     if state.measured is None or state.measured.recipe.choices is not state.recipe.choices:
         return None
-    return _rounded(next(iter(state.measured.comparison.outputs.values())).sqnr_db)
+    return plain(next(iter(state.measured.comparison.outputs.values())).sqnr_db)
 
 
 def _about(found: MixesFound) -> str:

@@ -121,6 +121,10 @@ def _score(comparison: Comparison | None, error: OutputError | None, has_labels:
         name = f"accuracy (float {_percent(error.float_accuracy)})"
         return [Row(name, _percent(error.accuracy), _interval(error.accuracy_interval), "%", meaning)]
     if answers is not None and answers.score is not None and answers.float_score is not None:
+        if answers.task == "classes":  # another output answers; in the same words and unit as there
+            meaning = "share of right answers, by the output that names the class; not of this output"
+            name = f"accuracy (float {_percent(answers.float_score)})"
+            return [Row(name, _percent(answers.score), "", "%", meaning, plain(answers.score), "task_score")]
         better = "smaller" if answers.smaller_is_better else "larger"
         return [
             Row(

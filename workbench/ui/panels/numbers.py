@@ -16,5 +16,5 @@ class NumbersPanel(anywidget.AnyWidget):
     Each number is an element with `data-metric` (a field of `QuantizationError`) and its raw value in `data-value`.
     """
 
-    _esm = joined(HERE, "dom.js", "popup.js", "figures.js", "explain.js", "numbers.js")
+    _esm = joined(HERE, "../put.js", "dom.js", "popup.js", "figures.js", "explain.js", "numbers.js")
     _css = joined(HERE, "../app.css", "numbers.css")

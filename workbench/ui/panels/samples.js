@@ -88,7 +88,7 @@ function render({ model, el, signal }) {
   const agreement = h("span", { class: "wb-samples-agreement" });
   const means = h("div", { class: "wb-page-words wb-samples-means" });
   const task = h("select", { class: "wb-select wb-samples-task", "aria-label": "task: what the outputs are", onchange: () => model.send({ kind: "task", task: task.value }) });
-  const line = h("div", { class: "wb-samples-line" }, count, agreement, h("label", {}, h("span", { text: "task " }), task));
+  const line = h("div", { class: "wb-samples-line" }, count, agreement, h("label", {}, h("span", { text: "task" }), task));
   const list = h("div", { class: "wb-samples", role: "group", "aria-label": "changed samples, the worst first" });
   const none = h("p", { class: "wb-empty" });
   root.append(line, means, list, none);

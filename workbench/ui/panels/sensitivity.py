@@ -185,7 +185,7 @@ def _cell(found: Sensitivities, row: SensitivityRow | None, tensors: tuple[str, 
     if row is None:
         why = next((found.refused[name, what] for name in tensors if (name, what) in found.refused), "")
         return [None, False, why]
-    return [_rounded(_figure(found, row)), row.measured, ""]
+    return [plain(_figure(found, row)), row.measured, ""]
 
 
 def _figure(found: Sensitivities, row: SensitivityRow) -> float:
@@ -194,8 +194,3 @@ def _figure(found: Sensitivities, row: SensitivityRow) -> float:
         return row.sqnr_db
     base = found.ranking.base
     return row.sqnr_db - (base.sqnr_db if row.measured and base is not None else found.estimated_base_db)
-
-
-def _rounded(value: float) -> float | str | None:
-    shown = plain(value)
-    return round(shown, 2) if isinstance(shown, float) else shown

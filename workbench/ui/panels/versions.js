@@ -2,7 +2,7 @@
 
 const VERSION_COLUMNS = [
   ["name", "version", false], ["sqnr_db", "output SQNR dB", true], ["agreement", "same answer %", true], ["accuracy", "accuracy %", true],
-  ["kb", "weights KB", true], ["tensors", "tensors that differ", true],
+  ["kb", "weights kB", true], ["tensors", "tensors that differ", true],
 ];
 
 function versionCell(column, row) {

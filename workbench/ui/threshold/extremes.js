@@ -20,9 +20,10 @@ function buildExtremes(plot, signal) {
     const from = rows.map((row) => row.value).join();
     if (rows.length && from === state.from) return void (box.hidden || clearTimeout(state.timer));
     state.from = from;
-    const [x, y] = placeIn(view.root, event);
-    if (rows.length) later(event.target.closest(".wb-handle") ? WAITS.handle : WAITS.bin, () => openAt(plot, rows, x, y));
-    else if (box.hidden) clearTimeout(state.timer);
+    if (rows.length) {
+      const [x, y] = placeIn(view.root, event);
+      later(event.target.closest(".wb-handle") ? WAITS.handle : WAITS.bin, () => openAt(plot, rows, x, y));
+    } else if (box.hidden) clearTimeout(state.timer);
     else later(WAITS.leave, () => closeExtremes(plot));
   });
   view.stage.addEventListener("pointerleave", () => {

@@ -160,11 +160,6 @@ function make(tag, className, parent, attributes = {}) {
   return element;
 }
 
-// Writes only what differs, so that a frame touches few nodes.
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 function show(element, visible) {
   if (element.hidden === visible) element.hidden = !visible;
 }

@@ -154,11 +154,12 @@ function paintOutput(plot, geometry) {
   const shift = plot.ownShift;
   const zero = clamp(geometry.toPixel(0), geometry.left, geometry.right) - geometry.left; // the curve is low there
   const twoSided = !plot.meta.symmetric && curve.low < 0 && curve.high > 0;
-  const left = `${plot.meta.symmetric && zero > 260 ? 6 : zero + (twoSided ? 0 : 6)}px`;
+  const beside = plot.meta.symmetric && zero > 260; // left of 0, where no line goes
+  const left = `${beside ? 6 : zero + (twoSided ? 0 : 6)}px`;
   if (names.style.left !== left) names.style.left = left;
   names.classList.toggle("wb-middle", twoSided);
   put(line, now && before ? "output SQNR, grey: out of date" : now ? `output SQNR${done ? "" : " …"}` : "output SQNR, out of date");
-  const wide = geometry.right - geometry.left - (twoSided ? 0 : zero) > (twoSided ? 700 : 360);
+  const wide = beside ? !before : geometry.right - geometry.left - (twoSided ? 0 : zero) > (twoSided ? 700 : 360);
   put(own, now && wide && shift !== null ? `its layer's own, ${shift < 0 ? MINUS : "+"}${Math.abs(shift).toFixed(1)} dB` : "");
   root.classList.toggle("wb-output-before", !now);
   const about = `SQNR of the network's output with this tensor's range at ${curve.diagonal.at.length} places, on ${curve.n_samples} samples`;

@@ -2,9 +2,9 @@
 
 function paint(plot) {
   const { meta, geometry, view } = plot;
+  if (geometry) drawOverlay(plot, geometry, plot.shown); // first: a canvas that writes has the page laid out
   writePieces(view.sentence, [...sentenceOf(meta, plot.live, plot.shown), ...codesWords(plot)]);
   if (!geometry) return;
-  drawOverlay(plot, geometry, plot.shown);
   paintOutput(plot, geometry);
   if (meta.kind !== "handles") return;
   const cut = counted(plot.shown.metrics.saturated_fraction * meta.n);

@@ -25,6 +25,7 @@ FIGURES = (  # without a page
 )
 SCRIPTS = (
     *FIGURES,
+    "../put.js",
     *("words.js", "geometry.js", "ruler.js", "lens.js", "codes.js", "before.js", "output.js", "overlay.js", "few.js"),
     "samples.js",
     *("handles.js", "marks.js", "controls.js", "extremes.js", "paint.js", "composed.js", "plot.js"),

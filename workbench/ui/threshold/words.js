@@ -144,11 +144,13 @@ function capital(text) {
   return text.startsWith("float32") ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-// Pieces into an element, as text only.
+// Pieces into an element, as text only; into the nodes that are there where they are of the same kinds.
 function writePieces(element, pieces) {
   const key = pieces.map((piece) => piece[0]).join("\u0000");
   if (element.__written === key) return;
   element.__written = key;
+  const parts = element.childNodes;
+  if (parts.length === pieces.length && pieces.every(([, strong], i) => strong === (parts[i].nodeName === "B"))) return pieces.forEach(([text], i) => writeText(parts[i].firstChild ?? parts[i], text));
   element.replaceChildren(
     ...pieces.map(([text, strong]) => {
       if (!strong) return document.createTextNode(text);

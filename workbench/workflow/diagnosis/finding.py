@@ -1,6 +1,7 @@
 """`Diagnosis`: what is wrong with a quantized network, in plain words, each with what would repair it."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 from workbench.messages import Notice
 from workbench.workflow.choice import TensorChoice
 from workbench.workflow.recipe import Recipe
+
+NOT_FINITE = (
+    "The output is not finite on these samples, so that only what makes it finite has a measured gain; check_inputs "
+    "says whether the data hold such values."
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class Diagnosis(Sequence[Finding]):
         return iter(self.findings)
 
     def __str__(self) -> str:
+        if not self.findings and self.sqnr_db is not None and math.isnan(self.sqnr_db):
+            return NOT_FINITE
         if not self.findings:
             return "Nothing stands out: no tensor loses more than its format must."
         return "\n".join(f"{number}. {finding}" for number, finding in enumerate(self.findings, 1))

@@ -36,8 +36,9 @@ def _findings(case: Case) -> Iterator[Finding]:
         if dead:
             parts.append(f"{listed(dead, 'channel')} {_are(dead)} 0 throughout")
         if parts:
-            sentence = f"of {len(rows):,} channels, {' and '.join(parts)}: they carry almost nothing"
-            advice = "remove these channels, or train without a fixed upper end"
+            they = "it carries" if len(full) + len(dead) == 1 else "they carry"
+            sentence = f"of {len(rows):,} channels, {' and '.join(parts)}: {they} almost nothing"
+            advice = "remove such channels, or train without a fixed upper end"
             numbers: dict[str, Any] = dict(saturated=tuple(full), dead=tuple(dead))
             share = (len(full) + len(dead)) / len(rows)
             yield finding("relu_n", point, sentence, advice=advice, share=share, **numbers)

@@ -51,15 +51,19 @@ class Answers:
         labels = None if self.labels is None else self.labels[:n_samples]
         reference, values = (_by_sample(outputs, n_samples) for outputs in (float_outputs, chosen_outputs))
         try:
+            if not reference:
+                shapes = ", ".join(f"{name!r} has {len(values)} rows" for name, values in float_outputs.items())
+                raise WorkbenchError(f"no output has one row for each of the {n_samples} samples ({shapes})")
             task = self.meaning(reference)
             if whole:
                 self.task = task
             told = _told(task, reference, errors, n_samples) if labels is None or is_classes(labels) else None
-            return told or _counted(task, reference, values, labels), ()
+            return told or _counted(task, reference, values, labels), _no_classes(task, reference, labels)
         except WorkbenchError as error:
             if self.task is not None and labels is not None and _fits(self.task, reference, values):
                 raise WorkbenchError(f"{error}; the task is {self.task.name!r}, another one is set by task=") from None
-            unused = "" if labels is None else " The labels are not used; task= or metric= says what they are."
+            hint = "; task= or metric= says what they are" if self.given is None else " either, but by a metric="
+            unused = "" if labels is None else f" The labels are not used{hint}."
             return None, (Notice("task", f"The answers are not counted: {error}.{unused}"),)
 
 
@@ -70,6 +74,8 @@ def given_labels(labels: Any, n_samples: int) -> Any:
     """
     if labels is None:
         return None
+    if isinstance(labels, Mapping):
+        raise WorkbenchError("labels are a dict; expected an array or a list with one label a sample, in their order")
     n = len(labels) if hasattr(labels, "__len__") and np.ndim(labels[:1]) else 0
     if n < n_samples:
         raise WorkbenchError(f"{n} labels for {n_samples} samples; give one label a sample")
@@ -97,6 +103,21 @@ def _told(task: Task, reference: Outputs, errors: Mapping[str, OutputError], n_s
 def _counted(task: Task, reference: Outputs, values: Outputs, labels: Any) -> TaskFigures:
     with np.errstate(invalid="ignore", over="ignore"):  # a network may overflow
         return task.figures(reference, values, labels)
+
+
+def _no_classes(task: Task, reference: Outputs, labels: Any) -> tuple[Notice, ...]:
+    """Says where labels cannot be right, whatever the network answers."""
+    if not isinstance(task, Classes) or not is_classes(labels):
+        return ()
+    scores = reference[task.output]
+    if not isinstance(scores, np.ndarray) or scores.dtype.kind != "f":
+        return ()
+    n_classes = max(2, scores.size // len(scores))
+    n_wrong = int(((labels < 0) | (labels >= n_classes)).sum())
+    if not n_wrong:
+        return ()
+    words = f"{n_wrong} of {len(labels)} labels are no class of output {task.output!r}, which has 0 to {n_classes - 1}"
+    return (Notice("labels", f"{words}: they count as wrong. Labels are counted from 0, in the order of the output."),)
 
 
 def _fits(task: Task, reference: Outputs, values: Outputs) -> bool:

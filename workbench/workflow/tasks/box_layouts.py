@@ -99,7 +99,7 @@ def _per_sample(rows: Rows, output: Output) -> list[np.ndarray]:
 
 def _whole(values: np.ndarray) -> np.ndarray:
     """Class indices; what is none becomes -1."""
-    return np.where(np.isfinite(values), values, -1).astype(np.int64)
+    return np.where(np.abs(values) < 2**31, values, -1).astype(np.int64)
 
 
 def _best(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

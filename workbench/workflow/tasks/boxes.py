@@ -140,7 +140,7 @@ class Boxes(Task):
         return reference, values
 
     def _truth(self, labels: Any, n_samples: int) -> list[Detections] | None:
-        """True boxes. Raises WorkbenchError for labels that are no (n, 5) arrays."""
+        """True boxes; rows of a negative class do not count. Raises WorkbenchError for what is no (n, 5) arrays."""
         if labels is None:
             return None
         arrays = [np.asarray(one, np.float64).reshape(-1, 5) if np.size(one) == 0 else one for one in labels]
@@ -151,6 +151,9 @@ class Boxes(Task):
                 f"{n_samples} samples an array (n, 5): x1, y1, x2, y2 in the units of the outputs, class"
             )
         tables = [np.asarray(one, np.float64) for one in arrays[:n_samples]]
+        if not all(np.isfinite(one).all() for one in tables):
+            raise WorkbenchError("labels hold values that are not finite; leave such rows out, or give them class -1")
+        tables = [one[one[:, 4] >= 0] for one in tables]  # the others fill up samples with fewer boxes
         return [Detections(one[:, :4], np.ones(len(one)), one[:, 4].astype(np.int64)) for one in tables]
 
     def _right(self, found: Detections, truth: list[Detections] | None, row: int) -> bool | None:

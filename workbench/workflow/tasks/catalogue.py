@@ -35,6 +35,11 @@ def as_task(task: Task | str | None, float_outputs: Any) -> Task:
     if task is None:
         return guess_task(outputs)
     found = TASKS[task].of(outputs)
+    if found is None and not all(isinstance(values, np.ndarray) for values in outputs.values()):
+        raise WorkbenchError(
+            f"{_shapes(outputs)} differ in size from sample to sample and cannot be meant as {task!r}; give samples of "
+            "one size (sequences of one length), or count with metric="
+        )
     if found is None:
         raise WorkbenchError(f"{_shapes(outputs)} cannot be meant as {task!r}; guessed is {guess_task(outputs).name!r}")
     return found
@@ -43,7 +48,7 @@ def as_task(task: Task | str | None, float_outputs: Any) -> Task:
 def as_outputs(outputs: Any) -> dict[str, Output]:
     """Output name -> values; a single array is an output without a name. Raises WorkbenchError where there are none."""
     named = dict(outputs) if isinstance(outputs, Mapping) else {"": outputs}
-    if not named or any(np.ndim(one) == 0 if isinstance(one, np.ndarray) else not len(one) for one in named.values()):
+    if not named or any(isinstance(one, np.ndarray) and one.ndim == 0 or not len(one) for one in named.values()):
         raise WorkbenchError("outputs without samples; expected output name -> array (samples, ...)")
     return named
 
@@ -115,7 +120,8 @@ def _is_yes_or_no(values: np.ndarray) -> bool:
 def _shapes(outputs: Outputs) -> str:
     def one(name: str, values: Sequence[Any] | np.ndarray) -> str:
         shape: Any = values.shape[1:] if isinstance(values, np.ndarray) else np.shape(values[0])
-        inner = ", ".join(["N" if isinstance(values, np.ndarray) else "one sample:", *map(str, shape)])
+        inner = ", ".join([*(["N"] if isinstance(values, np.ndarray) else []), *map(str, shape)])
+        inner = inner if isinstance(values, np.ndarray) else f"one sample: {inner}"
         return f"{name!r} ({inner})" if name else f"({inner})"
 
     many = "outputs " if len(outputs) > 1 else "output "

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from workbench.messages import WorkbenchError
-from workbench.workflow.comparison import OutputError, top_agreement, wilson_interval
+from workbench.workflow.comparison import OutputError, named, share_right, top_agreement, wilson_interval
 from workbench.workflow.tasks.scores import as_labels, comparable, margins, unit_of
 from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures, output_named
 
@@ -38,6 +38,8 @@ class ClassChange(Change):
     @property
     def words(self) -> str:
         was, now = self.before[0], self.after[0]
+        if was.index == now.index:
+            return f"class {was.index} is named by one network alone: scores of the other hold NaN."
         kept = next((s.score for s in self.after if s.index == was.index), now.score + self.margin_after)
         verdict = "; it was right" if self.float_right else "; it is right now" if self.chosen_right else ""
         return (
@@ -63,13 +65,13 @@ class Classes(Task):
 
     def figures(self, float_outputs: Outputs, chosen_outputs: Outputs, labels: Any = None) -> TaskFigures:
         reference, values = self._scores(float_outputs, chosen_outputs)
-        expected, got = reference.argmax(axis=1), values.argmax(axis=1)
+        expected, got = named(reference, 1), named(values, 1)
         known = as_labels(labels, expected.shape)
         return self._figures(
             len(got),
             float((expected == got).mean()),
-            top_agreement(reference, values),
-            None if known is None else (float((expected == known).mean()), float((got == known).mean())),
+            None if self._are_indices(float_outputs) else top_agreement(reference, values),
+            None if known is None else (share_right(expected, known), share_right(got, known)),
         )
 
     def figures_told(self, error: OutputError, n_samples: int) -> TaskFigures | None:
@@ -102,21 +104,22 @@ class Classes(Task):
         self, float_outputs: Outputs, chosen_outputs: Outputs, labels: Any, numbers: Sequence[int]
     ) -> list[Change]:
         reference, values = self._scores(float_outputs, chosen_outputs)
-        expected, got = reference.argmax(axis=1), values.argmax(axis=1)
+        expected, got = named(reference, 1), named(values, 1)
         known, unit = as_labels(labels, expected.shape), unit_of(reference)
         rows = np.flatnonzero(expected != got)
         if not rows.size:
             return []
         # which unit it is was told by all samples
         before, after = comparable(reference, reference)[rows], comparable(values, reference)[rows]
-        margin_before, margin_after = margins(before, expected[rows]), margins(after, expected[rows])
+        first = reference[rows].argmax(axis=1)
+        margin_before, margin_after = margins(before, first), margins(after, first)
         return [
             ClassChange(
                 sample=int(numbers[row]),
                 row=row,
                 lost=float(margin_before[i] - margin_after[i]),
-                float_right=None if known is None else bool(expected[row] == known[row]),
-                chosen_right=None if known is None else bool(got[row] == known[row]),
+                float_right=None if known is None else bool(0 <= expected[row] == known[row]),
+                chosen_right=None if known is None else bool(0 <= got[row] == known[row]),
                 before=_largest(reference[row], before[i]),
                 after=_largest(values[row], after[i]),
                 margin_before=float(margin_before[i]),
@@ -125,6 +128,9 @@ class Classes(Task):
             )
             for i, row in enumerate(rows.tolist())
         ]
+
+    def _are_indices(self, outputs: Outputs) -> bool:
+        return np.asarray(output_named(outputs, self.output)).dtype.kind in "iub"
 
     def _scores(self, float_outputs: Outputs, chosen_outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         """Scores (samples, classes) of both networks. Raises WorkbenchError where they are none."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from workbench.messages import WorkbenchError
-from workbench.workflow.comparison import top_agreement, wilson_interval
+from workbench.workflow.comparison import named, top_agreement, wilson_interval
 from workbench.workflow.tasks.scores import as_labels, comparable, is_distribution, margins
 from workbench.workflow.tasks.task import Change, Outputs, Task, TaskFigures, output_named
 
@@ -130,7 +130,7 @@ class _Positions(Task):
         return np.moveaxis(values, self.axis, -1)
 
     def _answers(self, scores: np.ndarray) -> np.ndarray:
-        return scores if self.axis is None else scores.argmax(axis=-1)
+        return scores if self.axis is None else named(scores, scores.ndim - 1)
 
 
 @dataclass(frozen=True)
