@@ -13,6 +13,14 @@ CLIPBOARD = (
 AGAIN = """app.study.set_recipe(start)
 for _name in list(app.study.state.snapshots):
     app.study.forget(_name)"""
+# opens the dialog; what it holds before the kernel can have answered: rows, and copy buttons that can be used
+AS_IT_OPENS = """() => {
+  document.querySelector(".workbench-app button[aria-label='Versions']").click();
+  const dialog = document.querySelector(".wb-versions-dialog");
+  const copies = [...dialog.querySelectorAll("button")].filter((each) => each.textContent.startsWith("Copy"));
+  const rows = dialog.querySelectorAll("tbody tr");
+  return [dialog.hidden, rows.length, copies.length, copies.filter((each) => !each.disabled).length];
+}"""
 # the names of the three versions, once the figures of all are there and in the order that their formats say
 THREE_VERSIONS = """() => {
   const rows = [...document.querySelectorAll(".wb-versions-dialog tr[data-version]")];
@@ -69,8 +77,7 @@ def test_the_work_is_copied_as_code_and_tables(notebook):
     page = notebook.page
     notebook.execute(f"app.study.set_range({ACTIVATION!r}, 0.0, 3.0)")
     settle(notebook)
-    page.get_by_role("button", name="Versions").click()
-    page.wait_for_function("() => document.querySelector('.wb-versions-dialog tbody').children.length > 0")
+    assert page.evaluate(AS_IT_OPENS) == [False, 0, 3, 0]
     page.get_by_role("button", name="Copy as code").click()
     page.wait_for_function("() => window.copied")
     script = page.evaluate("window.copied")

@@ -55,7 +55,13 @@ function render({ model, el, signal }) {
   }
   const paint = () => {
     const v = model.get("view");
-    if (!v.open || !isOpen()) return;
+    const isThere = Boolean(v.open && isOpen());
+    for (const button of [code, markdown, csv]) attr(button, "disabled", !isThere); // an answer of the kernel is what is copied
+    if (!isThere) { // the next opening begins without what was true at the last one
+      versions.body.replaceChildren();
+      differences.body.replaceChildren();
+      return;
+    }
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
     versions.body.replaceChildren(...v.rows.map((row) => line(row, v.against)));
     if (focused) ([...element.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focused) || close).focus({ preventScroll: true });
@@ -65,6 +71,7 @@ function render({ model, el, signal }) {
     differences.element.hidden = !v.differences.length;
   };
   listen(model, "change:view", paint, signal);
+  paint();
   sayHello(model, signal);
 }
 
