@@ -37,6 +37,14 @@ def small_model(folder: Path, name: str = "small.onnx") -> Model:
     return load(path)
 
 
+def two_outputs(model: Model, folder: Path) -> Model:
+    """The same, which gives "relu_out" as its second output."""
+    proto = onnx.load(model.path)
+    proto.graph.output.append(helper.make_tensor_value_info("relu_out", TensorProto.FLOAT, None))
+    onnx.save(proto, folder / "two.onnx")
+    return load(folder / "two.onnx")
+
+
 def images(n: int = 48, seed: int = 0) -> np.ndarray:
     """float32 (n, 1, 8, 8)."""
     return np.random.default_rng(seed).standard_normal((n, 1, 8, 8)).astype(np.float32)

@@ -162,6 +162,21 @@ def test_inputs_are_shown_before_anything_is_quantized(app):
     view = part(app, InputsPanel).view
     assert view["sizes"] == [[8, 8]] * 3 and len(part(app, InputsPanel).pixels) == 3 * 8 * 8 * 3
     assert view["report"]["n"] == 48 and view["report"]["sentences"]
+    assert view["notices"] == []
+
+
+def test_what_the_measured_network_remarks_is_among_the_notes(model):
+    app = App(model, images() * 1e6, labels=np.arange(48) % 4 + 1, autosave=None)
+    assert app.study.wait(60)
+    notices = part(app, InputsPanel).view["notices"]
+    assert "12 of 48 labels are no class" in " ".join(notices)
+    app.study.set_format("image", "fp16")
+    assert app.study.wait(60)
+    assert "output 'logits' is not finite for 48 of 48" in " ".join(part(app, InputsPanel).view["notices"])
+    app.study.undo()
+    assert app.study.wait(60)
+    assert part(app, InputsPanel).view["notices"] == notices
+    app.close()
 
 
 def test_without_data(model):

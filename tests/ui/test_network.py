@@ -4,10 +4,9 @@ import dataclasses
 import math
 
 import numpy as np
-import onnx
 import pytest
 
-from tests.ui.studies import images
+from tests.ui.studies import images, two_outputs
 from workbench.ui.panels.network import NetworkPanel, _divergence
 from workbench.ui.study import Study
 from workbench.ui.topics.effect import Network
@@ -17,7 +16,6 @@ from workbench.workflow.calibrate import calibrate
 from workbench.workflow.choose import choose
 from workbench.workflow.comparison import OutputError
 from workbench.workflow.data import as_batches
-from workbench.workflow.opening import load
 from workbench.workflow.simulate import simulate
 
 LABELS = np.arange(48) % 4
@@ -137,10 +135,7 @@ def test_figures_of_another_task(model):
 
 
 def test_an_output_that_names_no_class_shows_the_accuracy_in_percent_too(model, tmp_path):
-    proto = onnx.load(model.path)
-    proto.graph.output.append(onnx.helper.make_tensor_value_info("relu_out", onnx.TensorProto.FLOAT, None))
-    onnx.save(proto, tmp_path / "two.onnx")
-    study, panel = opened(load(tmp_path / "two.onnx"), labels=LABELS)
+    study, panel = opened(two_outputs(model, tmp_path), labels=LABELS)
     first = next(row for name, row in rows(panel).items() if name.startswith("accuracy"))
     panel.on_output({"output": "relu_out"})
     assert panel.view["output"] == "relu_out" and study.comparison.outputs["relu_out"].accuracy is None

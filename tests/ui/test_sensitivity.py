@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from tests.ui.studies import images, small_model
+from tests.ui.studies import images, small_model, two_outputs
+from workbench.ui.panels.mixes import MixesPanel
 from workbench.ui.panels.sensitivity import MOST_FORMATS, SensitivityPanel
 from workbench.ui.study import Study
 from workbench.ui.topics import sensitivity as topic
@@ -247,3 +248,18 @@ def test_an_exact_tensor_and_an_overflow_are_plain_json(study, panel):
     value = figures(panel)["weights"]["fc.weight",][0]
     assert np.isclose(value, 0, atol=0.1)
     json.dumps(panel.lists, allow_nan=False)
+
+
+def test_with_several_outputs_it_says_of_which_the_figures_are(model, tmp_path):
+    study = Study(two_outputs(model, tmp_path), DATA, evaluation=EVALUATION)
+    study.start()
+    panels = SensitivityPanel(study), MixesPanel(study)
+    look(study)
+    send(panels[0], kind="measure")
+    assert panels[0].view["words"] == "measured, 48 samples, output logits"
+    for kind in ("open", "find"):
+        send(panels[1], kind=kind, open=True)
+    assert panels[1].view["about"].startswith("(48 samples, output logits; activations: ")
+    for panel in panels:
+        panel.close()
+    study.close()

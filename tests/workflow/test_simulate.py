@@ -123,3 +123,14 @@ def test_activations_of_another_float_type_are_refused_in_words(tmp_path, dtype)
     with pytest.raises(WorkbenchError, match=f"activation 'x' of half is {np.dtype(dtype)}; expected float32"):
         simulate(model, recipe, x)
     assert simulate(model, recipe.without("x"), x).outputs["y"].agreement == 1.0
+
+
+def test_an_output_that_is_not_finite_is_told(small, small_calibration):
+    recipe, data = choose(small, small_calibration), images(8)
+    data[3] = np.inf
+    (told,) = simulate(small, recipe, data).notices
+    assert told.topic == "output" and "'logits' is not finite for" in str(told) and "check_inputs" in str(told)
+    halves = choose(small, small_calibration, weights="fp16", activations="fp16")
+    (told,) = simulate(small, halves, images(8) * 1e6).notices
+    assert "for 8 of 8 samples: its figures" in str(told) and "diagnose names" in str(told)
+    assert not simulate(small, halves, images(8)).notices

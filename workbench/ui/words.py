@@ -54,6 +54,11 @@ DUST = 1e-15  # nats
 ROUNDING_TITLES = {"nearest_even": "nearest even", "nearest_away": "nearest away", "toward_zero": "toward zero"}
 
 
+def of_output(model: Model) -> str:
+    """Which output figures of the first one are of; "" where there is no other."""
+    return f"output {model.outputs[0].name}" if len(model.outputs) > 1 else ""
+
+
 def method_title(name: str) -> str:
     """What menus and marks call a clipping method; a method without a title of its own gets its name in words."""
     return METHODS[name][0] if name in METHODS else name.replace("_", " ")

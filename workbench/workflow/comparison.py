@@ -124,6 +124,32 @@ def output_error(
     )
 
 
+def not_finite_notices(
+    errors: Mapping[str, OutputError], reference: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+) -> tuple[Notice, ...]:
+    """One for each output that holds infinities or NaN, and where to look for what makes them.
+
+    errors: of each output, by which most are known to be finite. reference, values: output -> (samples, ...).
+    """
+    found = []
+    for name, error in errors.items():
+        if error.sqnr_db > -math.inf:
+            continue  # an infinity or a NaN would have left no SQNR
+        n_float, n_chosen = (_n_not_finite(one[name]) for one in (reference, values))
+        if n_chosen or n_float:
+            words = f"output {name!r} is not finite for {n_chosen:,} of {len(values[name]):,} samples"
+            step = "diagnose names the tensors that overflow"
+            if n_float:
+                words += f", in the float network for {n_float:,}"
+                step = "check_inputs says whether the data hold such values"
+            found.append(Notice("output", f"{words}: its figures are not finite either; {step}."))
+    return tuple(found)
+
+
+def _n_not_finite(values: np.ndarray) -> int:
+    return int((~np.isfinite(values).reshape(len(values), -1).all(axis=1)).sum())
+
+
 def _figure(metric: Metric, values: np.ndarray, labels: Any) -> float:
     """What a person's own metric says. Raises WorkbenchError where that is no number."""
     found = metric(values, labels)

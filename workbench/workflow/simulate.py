@@ -10,7 +10,7 @@ from workbench.messages import WorkbenchError
 from workbench.models.model import Model
 from workbench.numerics.errors.sums import ErrorSums
 from workbench.workflow.batches import Batches, Outputs, Run, joined
-from workbench.workflow.comparison import Comparison, Metric, OutputError, TensorError, output_error
+from workbench.workflow.comparison import Comparison, Metric, OutputError, TensorError, not_finite_notices, output_error
 from workbench.workflow.data import as_batches
 from workbench.workflow.memory import observed_tensors
 from workbench.workflow.one_sample import one_sample
@@ -288,10 +288,11 @@ class Simulator:
         )
         labels = None if self.labels is None else self.labels[:n]
         errors_of = {name: output_error(reference[name], values[name], labels, self.metric) for name in values}
+        unusable = not_finite_notices(errors_of, reference, values)
         errors_of |= {name: OutputError.of(sums) for name, sums in gathered.states.items()}
         outputs = {port.name: errors_of[port.name] for port in self.model.outputs}
         errors = {name: TensorError.of(total) for name, total in gathered.sums.items()}
-        notices, figures = self.batches.notices + settings.notices, None
+        notices, figures = self.batches.notices + settings.notices + unusable, None
         if answers:
             told: Mapping[str, OutputError] = {} if self.batches.has_state else outputs
             figures, said = self._answers.figures(

@@ -15,7 +15,7 @@ class InputsPanel(Panel):
     """Three samples as the model sees them, their range, the float model's accuracy, the verdict; notices beside it."""
 
     _esm = script("inputs.js")
-    parts = ("input_report", "notices", "calibrated", "trouble")
+    parts = ("input_report", "notices", "measured", "calibrated", "trouble")
     pixels = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(self, study: Study) -> None:
@@ -40,12 +40,13 @@ class InputsPanel(Panel):
         return [picture for picture in pictures if picture is not None]
 
     def look(self, state: State) -> dict[str, Any]:
-        report = state.input_report
+        report, measured = state.input_report, state.measured
+        notices = state.notices + (() if measured is None else measured.comparison.notices)
         view: dict[str, Any] = {
             "has_data": self.study.evaluation is not None,
             "report": None,
             "sizes": [list(picture.shape[:2]) for picture in self._pictures(state)],
-            "notices": [str(notice) for notice in state.notices],
+            "notices": [str(notice) for notice in dict.fromkeys(notices)],
             "trouble": list(state.trouble.values()),
         }
         if report is not None:

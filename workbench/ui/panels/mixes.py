@@ -20,7 +20,7 @@ from workbench.ui.topics.mixes import (
     without_weights,
 )
 from workbench.ui.topics.sensitivity_estimates import options_of
-from workbench.ui.words import FAMILIES, OWN, plain
+from workbench.ui.words import FAMILIES, OWN, of_output, plain
 from workbench.workflow.allocation import MeasuredMix
 from workbench.workflow.choose import weight_names
 from workbench.workflow.sizes import size_bytes
@@ -118,9 +118,16 @@ class MixesPanel(Panel):
             "asked": {"kb": _kilobytes(question.budget_bytes), "db": question.least_sqnr_db},
             "refused": _refusal(found),
             "stale": self._stale(state, question),
-            "about": "\n".join([_about(found), *map(str, found.notices)]),
+            "about": "\n".join([self._about(found), *map(str, found.notices)]),
             "now": self._now(state) if rows else None,
         }
+
+    def _about(self, found: MixesFound) -> str:
+        """What the figures are of."""
+        formats = Counter(choice.format for choice in found.question.base.values()).most_common()
+        activations = ", ".join(f"{n} {format}" for format, n in formats) or "float"
+        samples = ", ".join(filter(None, (f"{found.n_samples:,} samples", of_output(self.study.model))))
+        return f"({samples}; activations: {activations})"
 
     def _now(self, state: State) -> dict[str, Any] | None:
         """The present recipe, on as many samples as its figures came to; None where they are of another one."""
@@ -223,13 +230,6 @@ def _present(state: State) -> float | str | None:
     if state.measured is None or state.measured.recipe.choices is not state.recipe.choices:
         return None
     return plain(next(iter(state.measured.comparison.outputs.values())).sqnr_db)
-
-
-def _about(found: MixesFound) -> str:
-    """What the figures are of."""
-    formats = Counter(choice.format for choice in found.question.base.values()).most_common()
-    activations = ", ".join(f"{n} {format}" for format, n in formats) or "float"
-    return f"({found.n_samples:,} samples; activations: {activations})"
 
 
 def _refusal(found: MixesFound) -> str:

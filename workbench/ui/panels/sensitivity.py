@@ -11,7 +11,7 @@ from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.topics.sensitivity import Sensitivity, sensitivities_of
 from workbench.ui.topics.sensitivity_estimates import Options, Sensitivities, SensitivityEstimates, options_of
-from workbench.ui.words import FAMILIES, OWN, plain
+from workbench.ui.words import FAMILIES, OWN, of_output, plain
 from workbench.workflow.progress import duration
 from workbench.workflow.ranking import SensitivityRow
 from workbench.workflow.sensitivity_cases import AS_CHOSEN, HALF, By, Direction, Half
@@ -57,7 +57,7 @@ class SensitivityPanel(Panel):
             "stale": not present,
             "running": present and found is not None and found.running,
             "complete": present and found is not None and found.n_missing == 0,
-            "words": _words(found) if present and found is not None else "",
+            "words": self._words(found) if present and found is not None else "",
             "time": duration(found.seconds) if present and found is not None and found.n_missing else "",
         }
 
@@ -83,6 +83,18 @@ class SensitivityPanel(Panel):
         if not found.ranking.rows:
             return "Nothing is quantized: choose formats, or try a set of formats here."
         return ""
+
+    def _words(self, found: Sensitivities) -> str:
+        """How far it is, and what the figures are of."""
+        total = len(found.ranking)
+        done = total - found.n_missing
+        if found.running:
+            words = f"{done} of {total}, {duration(found.seconds)} left"
+        elif not found.n_missing:
+            words = f"measured, {found.ranking.n_samples:,} samples"
+        else:
+            words = f"{done} of {total} measured" if done else "estimates"
+        return ", ".join(filter(None, (words, of_output(self.study.model))))
 
     def on_set(self, content: Any) -> None:
         """One control was changed: {name: value}."""
@@ -118,17 +130,6 @@ class SensitivityPanel(Panel):
         if Sensitivity.name in self.study.state.asked and options_of(self.study.state) != options:
             self.study.ask(Sensitivity.name, options)
         self.refresh()
-
-
-def _words(found: Sensitivities) -> str:
-    """How far it is."""
-    total = len(found.ranking)
-    done = total - found.n_missing
-    if found.running:
-        return f"{done} of {total}, {duration(found.seconds)} left"
-    if not found.n_missing:
-        return f"measured, {found.ranking.n_samples:,} samples"
-    return f"{done} of {total} measured" if done else "estimates"
 
 
 def _formats() -> list[list[str]]:
