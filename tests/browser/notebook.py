@@ -68,6 +68,10 @@ CELL_ERRORS = """() => {
   }
   return errors;
 }"""
+PRINTED = """() => [...jupyterapp.shell.currentWidget.content.model.cells].filter((cell) => cell.type === "code")
+  .flatMap((cell) => Array.from({ length: cell.outputs.length }, (_, i) => cell.outputs.get(i).toJSON()))
+  .filter((output) => output.output_type === "stream")
+  .map(({ text }) => [text].flat().join("")).join("")"""
 
 
 class Notebook:
@@ -142,6 +146,10 @@ class Notebook:
     def cell_errors(self) -> list[str]:
         """The errors that cells ended with, as "cell 2: NameError: ..."."""
         return list(self.page.evaluate(CELL_ERRORS))
+
+    def printed(self) -> str:
+        """What all cells wrote to stdout and stderr."""
+        return str(self.page.evaluate(PRINTED))
 
     def execute(self, code: str, *, timeout: float = 60) -> str:
         """Run code in the notebook's kernel without a cell; returns what it printed."""

@@ -110,6 +110,8 @@ def wait_for_another(desk, expression, before):
 def test_a_lesson_runs_and_its_controls_move(desk, path):
     turn_to(desk, path)
     desk.run(timeout=180)
+    printed = desk.printed()
+    assert not re.search("Traceback|Error|Warning", printed), printed
     assert desk.page.locator(ALIVE).count() >= 1, "nothing is alive in this lesson"
     for exercise, answer, name in by_hand(path):
         state = f"repr(getattr({answer}, 'levels', {answer}))" if name == "explorer" else f"repr({answer}.to_json())"
