@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import workbench
@@ -194,6 +195,7 @@ def test_no_file_is_large():
 def test_notebooks_are_kept_without_outputs():
     for path in sorted((PROJECT / "notebooks").glob("*.ipynb")):
         stored = json.loads(path.read_text(encoding="utf-8"))
+        nbformat.validate(stored)
         outputs = [i for i, cell in enumerate(stored["cells"]) if cell.get("outputs") or cell.get("execution_count")]
         assert not outputs, f"{path.name}: cells {outputs} hold outputs; clear them before committing"
         assert "widgets" not in stored["metadata"], f"{path.name} holds the state of widgets"
