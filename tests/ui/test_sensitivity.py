@@ -256,7 +256,7 @@ def test_with_several_outputs_it_says_of_which_the_figures_are(model, tmp_path):
     panels = SensitivityPanel(study), MixesPanel(study)
     look(study)
     send(panels[0], kind="measure")
-    assert panels[0].view["words"] == "measured, 48 samples, output logits"
+    assert panels[0].view["words"] == "logits: measured, 48 samples"
     for kind in ("open", "find"):
         send(panels[1], kind=kind, open=True)
     assert panels[1].view["about"].startswith("(48 samples, output logits; activations: ")

@@ -54,9 +54,9 @@ DUST = 1e-15  # nats
 ROUNDING_TITLES = {"nearest_even": "nearest even", "nearest_away": "nearest away", "toward_zero": "toward zero"}
 
 
-def of_output(model: Model) -> str:
-    """Which output figures of the first one are of; "" where there is no other."""
-    return f"output {model.outputs[0].name}" if len(model.outputs) > 1 else ""
+def first_of_several(model: Model) -> str:
+    """The output that figures of the first one are of; "" where there is no other."""
+    return model.outputs[0].name if len(model.outputs) > 1 else ""
 
 
 def method_title(name: str) -> str:

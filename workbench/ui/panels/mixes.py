@@ -20,7 +20,7 @@ from workbench.ui.topics.mixes import (
     without_weights,
 )
 from workbench.ui.topics.sensitivity_estimates import options_of
-from workbench.ui.words import FAMILIES, OWN, of_output, plain
+from workbench.ui.words import FAMILIES, OWN, first_of_several, plain
 from workbench.workflow.allocation import MeasuredMix
 from workbench.workflow.choose import weight_names
 from workbench.workflow.sizes import size_bytes
@@ -126,8 +126,9 @@ class MixesPanel(Panel):
         """What the figures are of."""
         formats = Counter(choice.format for choice in found.question.base.values()).most_common()
         activations = ", ".join(f"{n} {format}" for format, n in formats) or "float"
-        samples = ", ".join(filter(None, (f"{found.n_samples:,} samples", of_output(self.study.model))))
-        return f"({samples}; activations: {activations})"
+        output = first_of_several(self.study.model)
+        of = f", output {output}" if output else ""
+        return f"({found.n_samples:,} samples{of}; activations: {activations})"
 
     def _now(self, state: State) -> dict[str, Any] | None:
         """The present recipe, on as many samples as its figures came to; None where they are of another one."""

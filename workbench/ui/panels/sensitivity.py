@@ -11,7 +11,7 @@ from workbench.ui.state import State
 from workbench.ui.study import Study
 from workbench.ui.topics.sensitivity import Sensitivity, sensitivities_of
 from workbench.ui.topics.sensitivity_estimates import Options, Sensitivities, SensitivityEstimates, options_of
-from workbench.ui.words import FAMILIES, OWN, of_output, plain
+from workbench.ui.words import FAMILIES, OWN, first_of_several, plain
 from workbench.workflow.progress import duration
 from workbench.workflow.ranking import SensitivityRow
 from workbench.workflow.sensitivity_cases import AS_CHOSEN, HALF, By, Direction, Half
@@ -89,12 +89,12 @@ class SensitivityPanel(Panel):
         total = len(found.ranking)
         done = total - found.n_missing
         if found.running:
-            words = f"{done} of {total}, {duration(found.seconds)} left"
-        elif not found.n_missing:
+            return f"{done} of {total}, {duration(found.seconds)} left"
+        words = f"{done} of {total} measured" if done else "estimates"
+        if not found.n_missing:
             words = f"measured, {found.ranking.n_samples:,} samples"
-        else:
-            words = f"{done} of {total} measured" if done else "estimates"
-        return ", ".join(filter(None, (words, of_output(self.study.model))))
+        output = first_of_several(self.study.model)
+        return f"{output}: {words}" if output else words
 
     def on_set(self, content: Any) -> None:
         """One control was changed: {name: value}."""
